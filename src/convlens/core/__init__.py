@@ -1,0 +1,1 @@
+"""Foundations: errors, names, configuration, seeds, and the letters of the axes."""

@@ -1,0 +1,136 @@
+"""Settings: TOML to frozen dataclasses and back, strict in both directions.
+
+A unit of settings is a frozen dataclass beside the thing it sets. This module turns tables
+(what TOML holds) into such dataclasses, refusing unknown keys and wrong types by the dotted
+key, and turns them back. pydantic does the validation; its errors become one line.
+"""
+
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+from pydantic import TypeAdapter, ValidationError
+
+from convlens.core.errors import ConfigError
+from convlens.core.names import nearest, suggestion
+
+T = TypeVar("T")
+SettingsTable = dict[str, Any]  # what a TOML table holds
+
+
+def parse(kind: type[T], table: Mapping[str, Any], *, section: str = "") -> T:
+    """The dataclass `kind` with the settings of `table`; `section` names it in errors.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type or a value out of range.
+    """
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for key in table:
+        if key not in known:
+            hint = suggestion(key, known)
+            raise ConfigError(f"{_dotted(section, key)}: unknown setting; {hint}")
+    _refuse_infinite(table, section)
+    try:
+        # Through JSON, since there pydantic's strict mode takes lists for tuples and whole
+        # numbers for floats, as TOML means them, and still refuses "3" for 3.
+        return TypeAdapter(kind).validate_json(json.dumps(table), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = _dotted(section, *map(str, first["loc"]))
+        message = first["msg"][0].lower() + first["msg"][1:]
+        found = first["input"]
+        hint = _nearest_choice(found, first.get("ctx", {}))
+        raise ConfigError(f"{key}: {message}, not {found!r}{hint}") from None
+
+
+def check(config: T, *, section: str = "") -> T:
+    """`config` again, if its values are legal; for dataclasses built in Python.
+
+    Raises:
+        ConfigError: a wrong type or a value out of range.
+    """
+    return parse(type(config), to_table(config), section=section)
+
+
+def to_table(config: object) -> SettingsTable:
+    """The settings of a dataclass as a table; None, which TOML cannot say, is left out."""
+    assert is_dataclass(config) and not isinstance(config, type)
+    return {key: value for key, value in asdict(config).items() if value is not None}
+
+
+def read_toml(path: Path) -> SettingsTable:
+    """The table in a TOML file.
+
+    Raises:
+        ConfigError: the file is missing, unreadable or not TOML; says where.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+
+
+def write_toml(table: SettingsTable) -> str:
+    """A table as TOML text; `read_toml` gives the same table back."""
+    return tomli_w.dumps(table)
+
+
+def override(table: SettingsTable, assignments: Iterable[str]) -> SettingsTable:
+    """A copy of `table` with dotted settings replaced, the last one winning.
+
+    Values are TOML; a bare word is text.
+
+    >>> override({"train": {"lr": 0.1}}, ["train.lr=0.5", "model.activation=relu"])
+    {'train': {'lr': 0.5}, 'model': {'activation': 'relu'}}
+
+    Raises:
+        ConfigError: an assignment that is not `dotted.key=value`.
+    """
+    result: SettingsTable = {
+        key: dict(value) if isinstance(value, dict) else value for key, value in table.items()
+    }
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        section, dot, name = key.strip().partition(".")
+        if not (equals and dot and section and name) or "." in name:
+            raise ConfigError(
+                f"{assignment!r} is not a setting",
+                fix="write section.key=value, as in train.lr=0.1",
+            )
+        inner = result.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{section}: not a section, so {key!r} cannot be set")
+        inner[name] = _toml_value(value.strip())
+    return result
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _dotted(*parts: str) -> str:
+    return ".".join(part for part in parts if part)
+
+
+def _refuse_infinite(table: Mapping[str, Any], section: str) -> None:
+    for key, value in table.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{_dotted(section, key)}: input should be a finite number")
+
+
+def _nearest_choice(found: object, context: Mapping[str, Any]) -> str:
+    choices = str(context.get("expected", "")).replace(" or ", ", ").replace("'", "").split(", ")
+    near = nearest(found, choices) if isinstance(found, str) else None
+    return f"; did you mean {near!r}?" if near else ""

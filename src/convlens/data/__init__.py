@@ -1,0 +1,1 @@
+"""Pantry: where tensors come from."""

@@ -1,0 +1,117 @@
+"""Any picture file made into what a data set's network was trained on.
+
+Every change is reported in a note, since a silent conversion is how a good network gets a
+bad name: colour to grey, transparency to a background, dark-on-light to light-on-dark,
+rectangles to squares, and the size.
+"""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from convlens.core.errors import DataError
+
+MAX_PIXELS = 64_000_000  # more than any camera's useful picture; refuses decompression bombs
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A converted picture, and what was done to it."""
+
+    pixels: UInt8[Tensor, "c h w"]
+    notes: tuple[str, ...]
+
+
+def read_picture(path: Path, *, channels: int, size: int, light_on_dark: bool) -> Picture:
+    """The picture at `path` with `channels` (1 grey, 3 colour), `size` x `size` pixels.
+
+    A light border where the data set's is dark means the picture is inverted.
+
+    Raises:
+        DataError: the file is missing, too large, or not a picture.
+    """
+    notes: list[str] = []
+    image = _to_8_bits(_open(path, notes), notes)
+    image = _without_alpha(image, light_on_dark, notes)
+    mode = "L" if channels == 1 else "RGB"
+    if image.mode != mode:
+        notes.append("colour to grey" if mode == "L" else f"{image.mode} to colour")
+        image = image.convert(mode)
+    if light_on_dark and _border_level(image) > 127:
+        notes.append("inverted, since its border is light and the training images are dark there")
+        image = ImageOps.invert(image)
+    if image.size != (size, size):
+        notes.append(f"{image.width}x{image.height} to {size}x{size}")
+        image = ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR, color=_edge(image))
+    array = np.asarray(image).reshape(size, size, channels)
+    return Picture(torch.from_numpy(array.copy()).permute(2, 0, 1).contiguous(), tuple(notes))
+
+
+def _open(path: Path, notes: list[str]) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise DataError(f"{path}: {image.width}x{image.height} pixels are too many")
+                if getattr(image, "n_frames", 1) > 1:
+                    notes.append("first frame of an animation")
+                image.load()
+                upright = ImageOps.exif_transpose(image)
+                if upright.size != image.size:
+                    notes.append("turned upright as its EXIF tag says")
+                return upright
+    except UnidentifiedImageError:
+        raise DataError(f"{path}: not a picture in a format that Pillow knows") from None
+    except Image.DecompressionBombError:
+        raise DataError(f"{path}: claims far more pixels than a picture has") from None
+    except DataError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{path}: {reason.lower()}") from None
+
+
+def _to_8_bits(image: Image.Image, notes: list[str]) -> Image.Image:
+    """16-bit and float greys stretched over 0..255; Pillow's own conversion would clip them."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.asarray(image, dtype=np.float64)
+    top = 65535.0 if image.mode.startswith("I") and values.max(initial=0) <= 65535 else values.max()
+    notes.append(f"{image.mode} levels 0..{top:g} to 0..255")
+    scaled = np.nan_to_num(values / (top or 1.0)).clip(0, 1) * 255
+    return Image.fromarray(scaled.round().astype(np.uint8))
+
+
+def _without_alpha(image: Image.Image, light_on_dark: bool, notes: list[str]) -> Image.Image:
+    if image.mode == "P" or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    if image.getextrema()[3] == (255, 255):  # nothing is see-through
+        return image.convert("RGB")
+    notes.append("transparency over " + ("black" if light_on_dark else "white"))
+    background = Image.new("RGBA", image.size, "black" if light_on_dark else "white")
+    return Image.alpha_composite(background, image).convert("RGB")
+
+
+def _border_level(image: Image.Image) -> float:
+    """The mean level, 0..255, of the outermost pixels."""
+    levels = np.asarray(image.convert("L"), dtype=np.float64)
+    inner = levels[1:-1, 1:-1]
+    count = levels.size - inner.size
+    return float((levels.sum() - inner.sum()) / count)
+
+
+def _edge(image: Image.Image) -> int | tuple[int, ...]:
+    """The colour of a corner, to fill what a rectangle lacks of a square."""
+    corner = image.getpixel((0, 0))
+    assert isinstance(corner, int | tuple)
+    return corner

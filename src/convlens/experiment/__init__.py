@@ -1,0 +1,1 @@
+"""Control desk: the only place that joins data, models, training and runs."""

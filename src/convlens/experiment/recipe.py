@@ -1,0 +1,112 @@
+"""A recipe: data + model + training, everything that decides a result.
+
+As TOML it has three sections. `[model]` names a model of the catalog; its other settings are
+that model's own, and start from its preset:
+
+    [data]
+    name = "fashion-mnist"
+
+    [model]
+    name = "lenet"
+    activation = "relu"
+
+    [train]
+    lr = 0.1
+
+A shipped recipe opens with its claim, a comment filled from runs that were made.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convlens.core.config import SettingsTable, override, parse, read_toml, to_table
+from convlens.core.errors import ConfigError
+from convlens.core.names import Table, suggestion
+from convlens.data.catalog import DATA_SETS, DataConfig
+from convlens.models.catalog import configure
+from convlens.train.optim import TrainConfig
+
+SHIPPED = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """What to run; `model` is the frozen config of the catalog's model `model_name`."""
+
+    name: str  # what its run folders are called after
+    data: DataConfig
+    model_name: str
+    model: Any
+    train: TrainConfig
+
+    def to_table(self) -> SettingsTable:
+        """The resolved recipe as TOML tables; `resolve` gives the same recipe back."""
+        return {
+            "data": to_table(self.data),
+            "model": {"name": self.model_name, **to_table(self.model)},
+            "train": to_table(self.train),
+        }
+
+
+def shipped_recipes() -> Table[Path]:
+    """The recipes inside the package, by name."""
+    return Table("recipe", *((path.stem, path) for path in SHIPPED.glob("*.toml")))
+
+
+def claim(path: Path) -> str:
+    """The claim in the first lines of a recipe file, without the comment signs."""
+    lines: list[str] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.removeprefix("#").strip())
+    return " ".join(lines)
+
+
+def load_recipe(name: str, assignments: Sequence[str] = ()) -> Recipe:
+    """The shipped recipe called `name`, or the TOML file at that path, with settings replaced.
+
+    `assignments` are `section.key=value`, the last one winning.
+
+    Raises:
+        UnknownName: no such recipe, model or data set.
+        ConfigError: an unknown setting, a wrong type or a value out of range.
+    """
+    path = Path(name) if name.endswith(".toml") else shipped_recipes()[name]
+    return resolve(path.stem, override(read_toml(path), assignments))
+
+
+def resolve(name: str, table: SettingsTable) -> Recipe:
+    """The recipe of these tables, with every setting filled in.
+
+    Channels, classes and image size of the model follow the data unless they are set.
+
+    Raises:
+        UnknownName: no such model or data set.
+        ConfigError: an unknown section or setting, a wrong type or a value out of range.
+    """
+    sections = ("data", "model", "train")
+    for section, content in table.items():
+        if section not in sections:
+            raise ConfigError(f"{section}: unknown section; {suggestion(section, sections)}")
+        if not isinstance(content, dict):
+            raise ConfigError(f"{section}: must be a section, [{section}]")
+    data = parse(DataConfig, table.get("data", {}), section="data")
+    settings = dict(table.get("model", {}))
+    model_name = settings.pop("name", None)
+    if not isinstance(model_name, str):
+        raise ConfigError("model.name: must name a model", fix="list them: convlens models")
+    entry = DATA_SETS[data.name]
+    from_data = {
+        "in_channels": entry.channels,
+        "num_classes": len(entry.class_names),
+        "image_size": data.image_size,
+    }
+    model = configure(model_name, {**from_data, **settings})
+    for setting, value in from_data.items():
+        if (found := getattr(model, setting)) != value:
+            raise ConfigError(f"model.{setting}: is {found}, but the data's is {value}")
+    train = parse(TrainConfig, table.get("train", {}), section="train")
+    return Recipe(name=name, data=data, model_name=model_name, model=model, train=train)

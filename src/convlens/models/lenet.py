@@ -1,0 +1,70 @@
+"""LeNet: two convolutions with pooling, then three linear layers.
+
+Source: LeCun et al. (1998), http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf, Figure 2;
+d2l 7.6.
+Differs from the paper, as d2l does: sigmoid instead of scaled tanh, plain average pooling,
+all channels connected, a linear output layer. The modern preset takes ReLU and max-pooling.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from convlens.core.shapes import Batch, Logits
+from convlens.nn.init import initialize
+from convlens.ops.window import Window
+
+ACTIVATIONS = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU}
+POOLS = {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}
+
+STEM, STAGE, POOL = Window(5, padding=2), Window(5), Window(2, stride=2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeNetConfig:
+    """The book's LeNet by default; channels and widths as in the paper."""
+
+    in_channels: PositiveInt = 1
+    num_classes: PositiveInt = 10
+    image_size: PositiveInt = 28  # height and width of the input, pixels; at least 12
+    activation: Literal["sigmoid", "relu"] = "sigmoid"
+    pooling: Literal["avg", "max"] = "avg"
+    init: Literal["xavier", "kaiming", "torch"] = "xavier"  # how weights start
+
+
+class LeNet(nn.Module):
+    """head(body(stem(x))), each convolution followed by activation and 2x2 pooling."""
+
+    def __init__(self, config: LeNetConfig) -> None:
+        super().__init__()
+        activation, pool = ACTIVATIONS[config.activation], POOLS[config.pooling]
+
+        def stage(in_channels: int, out_channels: int, window: Window) -> nn.Sequential:
+            return nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, window.kernel, padding=window.padding),
+                activation(),
+                pool(POOL.kernel, POOL.stride),
+            )
+
+        side = config.image_size
+        for window in (STEM, POOL, STAGE, POOL):
+            side = window.output_size(side)
+        self.stem = stage(config.in_channels, 6, STEM)
+        self.body = nn.Sequential(OrderedDict(stage1=stage(6, 16, STAGE)))
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(16 * side * side, 120),
+            activation(),
+            nn.Linear(120, 84),
+            activation(),
+            nn.Linear(84, config.num_classes),
+        )
+        initialize(self, config.init)
+
+    def forward(self, x: Batch) -> Logits:
+        """The logits of a batch of images."""
+        y: Tensor = self.head(self.body(self.stem(x)))
+        return y

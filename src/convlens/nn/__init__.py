@@ -1,0 +1,1 @@
+"""Parts: operations with parameters."""

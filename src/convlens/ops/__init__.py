@@ -1,0 +1,1 @@
+"""Workshop: mathematics on tensors, each operation with one meaning."""

@@ -1,0 +1,1 @@
+"""Archive: what a run leaves on disk. It is a format; it knows nothing of training."""

@@ -1,0 +1,60 @@
+"""Weights on disk: safetensors files, which hold numbers and never code.
+
+Source: https://github.com/huggingface/safetensors for the format.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor, nn
+
+from convlens.core.errors import RunError
+from convlens.runs.store import write_whole
+
+
+def save_weights(path: Path, model: nn.Module, about: Mapping[str, Any]) -> None:
+    """Write the parameters and buffers of `model`, whole or not at all.
+
+    `about` (epoch, accuracy, model) goes into the file's own metadata.
+    """
+    tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    data = safetensors.torch.save(tensors, metadata={"convlens": json.dumps(about)})
+    write_whole(path, lambda stream: stream.write(data))
+
+
+def load_weights(path: Path, model: nn.Module) -> dict[str, Any]:
+    """Put the weights at `path` into `model`; gives back what was saved about them.
+
+    Raises:
+        RunError: the file is missing or damaged, or the weights are another model's; then
+            the model is unchanged.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {}).get("convlens", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise RunError(f"{path}: no such weights", fix="train again: convlens train") from None
+    except (OSError, safetensors.SafetensorError) as error:
+        raise RunError(f"{path}: not a whole safetensors file: {error}") from None
+    _refuse_others(path, tensors, model.state_dict())
+    model.load_state_dict(tensors)
+    return about
+
+
+def _refuse_others(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    differences = [f"{name} is missing" for name in wanted.keys() - found.keys()]
+    differences += [f"{name} is not the model's" for name in found.keys() - wanted.keys()]
+    differences += [
+        f"{name} is {tuple(found[name].shape)}, the model's is {tuple(wanted[name].shape)}"
+        for name in wanted.keys() & found.keys()
+        if found[name].shape != wanted[name].shape
+    ]
+    if differences:
+        first = "; ".join(sorted(differences)[:3])
+        more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
+        raise RunError(f"{path}: weights of another model: {first}{more}")

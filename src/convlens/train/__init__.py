@@ -1,0 +1,1 @@
+"""Engine room: the loop, its events, and evaluation."""

@@ -1,0 +1,66 @@
+"""What a model makes of images it is not trained on: logits, and exact averages of them."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's own name for it
+from torch import nn
+
+from convlens.core.shapes import Labels, Logits
+from convlens.data.batches import Batches
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """Averages over images, not over batches."""
+
+    loss: float  # mean cross-entropy, natural logarithm
+    num_correct: int
+    num_images: int
+    seconds: float
+
+    @property
+    def accuracy(self) -> float:
+        """The share of images whose largest logit is the right one, in [0, 1]."""
+        return self.num_correct / self.num_images
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Inside, `model` is in evaluation mode and builds no graph; then each part as before."""
+    modes = [(part, part.training) for part in model.modules()]
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def predict_logits(model: nn.Module, batches: Batches) -> Logits:
+    """The logits of every image, in the order of the batches."""
+    with evaluating(model):
+        return torch.cat([model(x) for x, _ in batches.epoch()])
+
+
+def evaluate(model: nn.Module, batches: Batches) -> Evaluation:
+    """Loss and accuracy of `model` over all images of `batches`, which must be in order."""
+    started = time.perf_counter()
+    assert batches.shuffle_seed is None, "labels are taken in order"
+    return measure(
+        predict_logits(model, batches), batches.data.labels, time.perf_counter() - started
+    )
+
+
+def measure(logits: Logits, labels: Labels, seconds: float = 0.0) -> Evaluation:
+    """Loss and accuracy of these logits; summed in float64, so that order cannot matter."""
+    return Evaluation(
+        loss=F.cross_entropy(logits.cpu().double(), labels.cpu()).item(),
+        num_correct=int((logits.argmax(1) == labels).sum()),
+        num_images=len(labels),
+        seconds=seconds,
+    )

@@ -1,0 +1,95 @@
+"""What happens in a training, told to whoever listens. Listeners read; they never steer.
+
+    FitStarted
+    for each epoch:
+        EpochStarted
+        for each step:
+            StepsFinished        every `log_every` steps, and at the epoch's end
+        Evaluated                the validation images, exactly
+        EpochFinished
+        Checkpointed             the weights are safe on disk
+    FitFinished
+
+Source: the loop of composer's `Event`, https://github.com/mosaicml/composer, for the idea of
+drawing the loop where its events are defined.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FitStarted:
+    """A training is about to take its first step."""
+
+    num_epochs: int
+    steps_per_epoch: int
+    num_images: int  # trained on in an epoch
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochStarted:
+    """The first image of an epoch comes next."""
+
+    epoch: int  # from 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepsFinished:
+    """Some steps since the last such event."""
+
+    epoch: int
+    step: int  # of the epoch, from 1: the last one finished
+    loss: float  # mean over the images of these steps, each by the weights of its step
+    lr: float  # of the last step
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluated:
+    """The validation images have been seen, in evaluation mode."""
+
+    epoch: int
+    loss: float  # mean over images
+    accuracy: float  # in [0, 1]
+    num_images: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochFinished:
+    """An epoch is over, its validation too."""
+
+    epoch: int
+    loss: float  # mean over the training images, each by the weights of its step
+    seconds: float  # training alone, without validation
+    images_per_second: float  # in training
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpointed:
+    """Weights have been written."""
+
+    epoch: int
+    best: bool  # the best validation accuracy so far
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FitFinished:
+    """The last epoch is over."""
+
+    num_epochs: int
+    seconds: float  # from FitStarted on, validation and checkpoints included
+    train_seconds: float  # the sum of the epochs' training alone
+
+
+Event = (
+    FitStarted
+    | EpochStarted
+    | StepsFinished
+    | Evaluated
+    | EpochFinished
+    | Checkpointed
+    | FitFinished
+)
+Listener = Callable[[Event], None]

@@ -1,0 +1,179 @@
+"""The training loop, on one screen.
+
+It knows models, batches and settings, and tells `events`; it knows no files and no terminal.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import final
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's own name for it
+from torch import Tensor, nn
+
+from convlens.core.errors import Diverged
+from convlens.data.batches import Batches
+from convlens.train.evaluate import evaluate
+from convlens.train.events import (
+    Checkpointed,
+    EpochFinished,
+    EpochStarted,
+    Evaluated,
+    Event,
+    FitFinished,
+    FitStarted,
+    Listener,
+    StepsFinished,
+)
+from convlens.train.optim import TrainConfig, build_optimizer, learning_rate
+
+Checkpoint = Callable[[Evaluated], bool]  # writes the weights; tells whether they are the best
+
+
+def fit(
+    model: nn.Module,
+    train: Batches,
+    validation: Batches,
+    config: TrainConfig,
+    *,
+    listeners: Sequence[Listener] = (),
+    checkpoint: Checkpoint | None = None,
+) -> None:
+    """Train `model` in place by stochastic gradient descent on the cross-entropy.
+
+    The model, and the images of both `Batches`, are on one device already.
+
+    Raises:
+        Diverged: the loss is no longer finite; says where.
+    """
+    started, train_seconds = time.perf_counter(), 0.0
+    optimizer = build_optimizer(model, config)
+    _tell(
+        listeners,
+        FitStarted(
+            num_epochs=config.epochs,
+            steps_per_epoch=len(train),
+            num_images=len(train.data),
+            device=str(train.data.images.device),
+        ),
+    )
+    for epoch in range(1, config.epochs + 1):
+        _tell(listeners, EpochStarted(epoch=epoch))
+        trained = _train_epoch(model, train, optimizer, config, epoch, listeners)
+        train_seconds += trained.seconds
+        evaluated = _evaluate_epoch(model, validation, epoch)
+        _tell(listeners, evaluated)
+        _tell(listeners, trained)
+        if checkpoint is not None:
+            _tell(listeners, Checkpointed(epoch=epoch, best=checkpoint(evaluated)))
+    _tell(
+        listeners,
+        FitFinished(
+            num_epochs=config.epochs,
+            seconds=time.perf_counter() - started,
+            train_seconds=train_seconds,
+        ),
+    )
+
+
+def _train_epoch(
+    model: nn.Module,
+    train: Batches,
+    optimizer: torch.optim.Optimizer,
+    config: TrainConfig,
+    epoch: int,
+    listeners: Sequence[Listener],
+) -> EpochFinished:
+    started = time.perf_counter()
+    num_steps, steps_before = config.epochs * len(train), (epoch - 1) * len(train)
+    memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
+    model.train().to(memory_format=memory_format)  # type: ignore[call-overload]
+    losses = LossMeter(epoch, config.log_every, train.data.images.device)
+    for step, (x, y) in enumerate(train.epoch(epoch), start=1):
+        lr = learning_rate(config, steps_before + step - 1, num_steps)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        loss = F.cross_entropy(model(x.contiguous(memory_format=memory_format)), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.add(loss, len(y))
+        if losses.full or step == len(train):
+            event = StepsFinished(epoch=epoch, step=step, loss=losses.flush(step), lr=lr)
+            _tell(listeners, event)
+    seconds = time.perf_counter() - started
+    return EpochFinished(
+        epoch=epoch,
+        loss=losses.epoch_mean,
+        seconds=seconds,
+        images_per_second=len(train.data) / seconds,
+    )
+
+
+def _evaluate_epoch(model: nn.Module, validation: Batches, epoch: int) -> Evaluated:
+    result = evaluate(model, validation)
+    if not math.isfinite(result.loss):  # the last step's loss was finite, its weights are not
+        raise _diverged(f"the validation loss is {result.loss} after epoch {epoch}")
+    return Evaluated(
+        epoch=epoch,
+        loss=result.loss,
+        accuracy=result.accuracy,
+        num_images=result.num_images,
+        seconds=result.seconds,
+    )
+
+
+def _tell(listeners: Sequence[Listener], event: Event) -> None:
+    for listener in listeners:
+        listener(event)
+
+
+def _diverged(what: str) -> Diverged:
+    return Diverged(what, fix="try a lower learning rate: --lr")
+
+
+@final
+class LossMeter:
+    """Losses of an epoch's steps, kept on the device and fetched once per `capacity` steps.
+
+    To ask a GPU for every loss would make it wait for the CPU at every step.
+    """
+
+    def __init__(self, epoch: int, capacity: int, device: torch.device) -> None:
+        self.epoch = epoch
+        self._losses = torch.empty(capacity, device=device)
+        self._sizes: list[int] = []
+        self._total, self._num_images = 0.0, 0
+
+    @property
+    def full(self) -> bool:
+        """There is no room for another step before `flush`."""
+        return len(self._sizes) == len(self._losses)
+
+    @property
+    def epoch_mean(self) -> float:
+        """The mean loss of the images so far flushed."""
+        return self._total / self._num_images
+
+    def add(self, loss: Tensor, batch_size: int) -> None:
+        """Keep the mean loss of one batch."""
+        self._losses[len(self._sizes)] = loss.detach()
+        self._sizes.append(batch_size)
+
+    def flush(self, last_step: int) -> float:
+        """The mean loss of the images since the last flush, up to step `last_step`.
+
+        Raises:
+            Diverged: one of the losses is not finite.
+        """
+        losses = self._losses[: len(self._sizes)].tolist()
+        for step, loss in enumerate(losses, start=last_step - len(losses) + 1):
+            if not math.isfinite(loss):
+                raise _diverged(f"the loss became {loss} at step {step} of epoch {self.epoch}")
+        total = math.fsum(loss * size for loss, size in zip(losses, self._sizes, strict=True))
+        num_images = sum(self._sizes)
+        self._total += total
+        self._num_images += num_images
+        self._sizes.clear()
+        return total / num_images
