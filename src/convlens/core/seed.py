@@ -1,6 +1,6 @@
 """One switch for chance: seeds derived from one number, and repeatable computation."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import numpy as np
@@ -19,7 +19,7 @@ def derive(seed: int, *path: int) -> int:
 
 
 @contextmanager
-def reproducible(seed: int) -> Iterator[None]:
+def reproducible(seed: int) -> Generator[None]:
     """Inside, the same seed gives the same numbers; afterwards all is as before.
 
     Torch's generators are seeded and restored. On a GPU, deterministic kernels are asked for,

@@ -4,6 +4,7 @@ There are no worker processes. A batch of 128 is one gather and one or two tenso
 about 0.1 ms at 28x28, which is less than it takes to hand a batch from one process to another.
 """
 
+import math
 from collections.abc import Iterator
 from typing import final
 
@@ -34,7 +35,7 @@ class Batches:
 
     def __len__(self) -> int:
         """Batches in an epoch, the last one perhaps smaller."""
-        return -(-len(self.data) // self.batch_size)
+        return math.ceil(len(self.data) / self.batch_size)
 
     def epoch(self, epoch: int = 0, *, start: int = 0) -> Iterator[tuple[Batch, Labels]]:
         """The batches of one epoch, from step `start` on."""

@@ -19,7 +19,7 @@ import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,14 +57,15 @@ def read_idx(path: Path) -> IdxArray:
     if path.suffix == ".gz" and not zipped:
         raise DataError(f"{path}: at byte 0: expected gzip (1f 8b), found {_hex(data[:2])}")
     room = len(data) * _GZIP_MAX_RATIO if zipped else len(data)
-    stream: BinaryIO = gzip.GzipFile(fileobj=io.BytesIO(data)) if zipped else io.BytesIO(data)
+    file = io.BytesIO(data)
+    stream = gzip.GzipFile(fileobj=file) if zipped else file
     return _Reader(path, stream, room).read()
 
 
 class _Reader:
     """One pass over the unzipped bytes of one file, at most `room` of them."""
 
-    def __init__(self, path: Path, stream: BinaryIO, room: int) -> None:
+    def __init__(self, path: Path, stream: io.BufferedIOBase, room: int) -> None:
         self.path = path
         self.stream = stream
         self.room = room

@@ -22,9 +22,8 @@ class ImageSet:
         if len(self.labels):
             low, high = int(self.labels.min()), int(self.labels.max())
             if low < 0 or high >= len(self.class_names):
-                raise DataError(
-                    f"labels run from {low} to {high}, but there are {len(self.class_names)} classes"
-                )
+                num_classes = len(self.class_names)
+                raise DataError(f"labels run from {low} to {high}, but there are {num_classes} classes")
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -95,7 +95,7 @@ def _without_alpha(image: Image.Image, light_on_dark: bool, notes: list[str]) ->
     if not image.has_transparency_data:
         return image
     image = image.convert("RGBA")
-    if image.getextrema()[3] == (255, 255):  # nothing is see-through
+    if image.getchannel("A").getextrema() == (255, 255):  # nothing is see-through
         return image.convert("RGB")
     notes.append("transparency over " + ("black" if light_on_dark else "white"))
     background = Image.new("RGBA", image.size, "black" if light_on_dark else "white")

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -20,7 +20,7 @@ from convlens.models.catalog import build, num_parameters
 from convlens.runs.checkpoint import load_weights, save_weights
 from convlens.runs.provenance import provenance
 from convlens.runs.store import RUNS_FOLDER, Run, create_run
-from convlens.train.evaluate import Evaluation, measure, predict_logits
+from convlens.train.evaluate import Evaluation, evaluate, measure, predict_logits
 from convlens.train.events import EpochFinished, Evaluated, Event, FitFinished, Listener
 from convlens.train.loop import fit
 from convlens.train.optim import TrainConfig, choose_device
@@ -113,13 +113,11 @@ def evaluate_run(
         DataError: the data cannot be used.
     """
     config = recipe_of(run).data
-    table = {**asdict(config), "folder": str(folder) if folder is not None else config.folder}
+    if folder is not None:
+        config = replace(config, folder=str(folder))
     model = load_model(run, which, device)
-    images = load_data(DataConfig(**table)).test.to(choose_device(device))
-    batches = Batches(images, EVALUATION_BATCH, preparation(config))
-    started = time.perf_counter()
-    logits = predict_logits(model, batches)
-    return measure(logits, images.labels, time.perf_counter() - started)
+    images = load_data(config).test.to(choose_device(device))
+    return evaluate(model, Batches(images, EVALUATION_BATCH, preparation(config)))
 
 
 def _test(run: Run, model: nn.Module, batches: Batches) -> Evaluation:

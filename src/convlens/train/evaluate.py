@@ -1,7 +1,7 @@
 """What a model makes of images it is not trained on: logits, and exact averages of them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class Evaluation:
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Generator[None]:
     """Inside, `model` is in evaluation mode and builds no graph; then each part as before."""
     modes = [(part, part.training) for part in model.modules()]
     model.eval()
