@@ -23,7 +23,9 @@ class ImageSet:
             low, high = int(self.labels.min()), int(self.labels.max())
             if low < 0 or high >= len(self.class_names):
                 num_classes = len(self.class_names)
-                raise DataError(f"labels run from {low} to {high}, but there are {num_classes} classes")
+                raise DataError(
+                    f"labels run from {low} to {high}, but there are {num_classes} classes"
+                )
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -103,7 +103,10 @@ class Run:
 
     def write_arrays(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write numpy arrays as one .npz file, whole."""
-        write_whole(self.path / name, lambda stream: np.savez_compressed(stream, allow_pickle=False, **arrays))
+        write_whole(
+            self.path / name,
+            lambda stream: np.savez_compressed(stream, allow_pickle=False, **arrays),
+        )
 
     def append_record(self, event: str, fields: Mapping[str, Any]) -> None:
         """Add a line to metrics.jsonl."""
