@@ -63,7 +63,7 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
             raise Diverged(error.what, fix=f"{error.fix}\n{archive.kept()}") from None
         except KeyboardInterrupt:
             archive.finish("interrupted")
-            raise
+            raise KeyboardInterrupt(archive.kept()) from None
         test = Batches(splits.test, EVALUATION_BATCH, prepare)
         archive.finish("finished", test=_test(run, model, test))
     return run

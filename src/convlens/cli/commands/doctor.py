@@ -1,0 +1,101 @@
+"""`convlens doctor`: is this machine ready?"""
+
+import os
+import platform
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import typer
+
+from convlens.cli import options
+from convlens.cli.console import print_json, print_table
+
+EXIT_CHECK_FAILED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at, and what to do if it is not well."""
+
+    name: str
+    good: bool
+    found: str
+    fix: str = ""
+
+
+def doctor(out: options.Out = options.RUNS, as_json: options.Json = False) -> None:
+    """Check Python, PyTorch, threads, device, data and write rights; exit 1 if one fails.
+
+    \b
+    Examples:
+      convlens doctor
+      convlens doctor --json
+    """
+    checks = [check() for check in (_python, _torch, _threads, _device, _data)]
+    checks.append(_write_rights(out))
+    failed = [check for check in checks if not check.good]
+    if as_json:
+        print_json({"good": not failed, "checks": [asdict(check) for check in checks]})
+    else:
+        rows = [[c.name, "good" if c.good else "FAILED", c.found, c.fix] for c in checks]
+        print_table(["check", "state", "found", "fix"], rows)
+        print("next: convlens train" if not failed else f"{len(failed)} of {len(checks)} failed")
+    if failed:
+        raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+def _python() -> Check:
+    good = sys.version_info >= (3, 11)
+    return Check("Python", good, platform.python_version(), "" if good else "use 3.11 or newer")
+
+
+def _torch() -> Check:
+    try:
+        import torch
+    except ImportError as error:
+        return Check("PyTorch", False, str(error), "pip install torch")
+    works = torch.ones(2, 2).mm(torch.ones(2, 2)).sum().item() == 8
+    return Check("PyTorch", works, torch.__version__, "" if works else "pip install torch again")
+
+
+def _threads() -> Check:
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = torch.get_num_threads()
+    good = threads <= (cores or threads)
+    fix = "" if good else f"set OMP_NUM_THREADS={cores}: more threads than cores are slower"
+    return Check("threads", good, f"{threads} threads on {cores} cores", fix)
+
+
+def _device() -> Check:
+    from convlens.runs.provenance import device_name
+    from convlens.train.optim import choose_device
+
+    device = choose_device("auto")
+    return Check("device", True, f"{device}: {device_name(device)}")
+
+
+def _data() -> Check:
+    from convlens.core.errors import DataError
+    from convlens.data.fashion_mnist import load_fashion_mnist
+
+    try:
+        data = load_fashion_mnist()
+    except DataError as error:
+        return Check("data", False, error.what, error.fix or "install convlens again")
+    found = f"Fashion-MNIST, {len(data.train):,} + {len(data.test):,} images, checksums official"
+    return Check("data", True, found)
+
+
+def _write_rights(out: Path) -> Check:
+    place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return Check("write rights", False, f"{place}: {reason}", "name another folder with --out")
+    return Check("write rights", True, f"run folders can be made in {out}")

@@ -1,0 +1,97 @@
+"""The `convlens` command: its commands, its errors, its exit codes.
+
+0    good
+1    a checked answer is wrong, or a check failed
+2    usage or configuration
+3    missing or bad data, run or weights
+4    the training diverged
+130  interrupted
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from convlens import __version__
+from convlens.cli.commands import data, doctor, evaluate, models, predict, recipes, runs, train
+from convlens.cli.console import fail
+from convlens.core.errors import ConvLensError, DataError, Diverged, RunError
+
+EXIT_USAGE, EXIT_DATA, EXIT_DIVERGED = 2, 3, 4
+
+EXAMPLES = """\
+ConvLens: understand a convolution down to every number, and train on this machine.
+
+  convlens train                          train LeNet on the whole of Fashion-MNIST
+  convlens train lenet --epochs 3         the book's LeNet, three epochs
+  convlens runs                           what has been trained, and how well
+  convlens predict lenet-modern-1 a.png   what a trained network sees in a picture
+  convlens data show fashion-mnist        counts, statistics and a sheet of the images
+  convlens doctor                         check this machine
+
+convlens --help lists every command; convlens COMMAND --help explains one."""
+
+app = typer.Typer(
+    name="convlens",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(predict.predict)
+app.command()(models.models)
+app.command()(recipes.recipes)
+app.add_typer(data.app)
+app.add_typer(runs.app)
+app.command()(doctor.doctor)
+
+
+@app.callback(invoke_without_command=True)
+def convlens(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error, in any command.")
+    ] = False,
+) -> None:
+    """Understand a convolution down to every number, and train on this machine."""
+    del debug  # read by `main`, wherever it stands
+    if version:
+        print(__version__)
+    elif context.invoked_subcommand is None:
+        print(EXAMPLES)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    sys.exit(run([argument for argument in arguments if argument != "--debug"], debug=debug))
+
+
+def run(arguments: list[str], *, debug: bool = False) -> int:
+    """Run the command line `arguments`; gives back the exit code."""
+    try:
+        app(arguments, prog_name="convlens")
+    except SystemExit as end:  # Typer's way to leave, after usage errors and all being well
+        return end.code if isinstance(end.code, int) else 0
+    except ConvLensError as error:
+        if debug:
+            raise
+        fail(error.what, error.fix)
+        return exit_code(error)
+    return 0
+
+
+def exit_code(error: ConvLensError) -> int:
+    """The exit code that an error leaves with."""
+    match error:
+        case DataError() | RunError():
+            return EXIT_DATA
+        case Diverged():
+            return EXIT_DIVERGED
+        case _:
+            return EXIT_USAGE

@@ -1,0 +1,1 @@
+"""Gallery: pictures and tables of what has been run."""
