@@ -1,0 +1,1 @@
+"""Contestants that need a process of their own; see `benchmarks.pipe`."""

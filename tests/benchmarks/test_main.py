@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as command_line
+from benchmarks.benchmark import Benchmark, Grid, Options, Report
+from benchmarks.peers import PeersError
+from convlens.core.names import Table
+
+
+def fine(options: Options) -> Report:
+    return Report(title="Fine", about=f"{options.rounds} rounds.", grids=(Grid(("a",), ()),))
+
+
+def offline(_: Options) -> Report:
+    raise PeersError("cannot make .venv-peers: offline", fix="--peers PYTHON")
+
+
+@pytest.fixture(autouse=True)
+def table(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(
+        "benchmark",
+        ("fine", Benchmark(run=fine, rounds=7, about="runs")),
+        ("offline", Benchmark(run=offline, rounds=1, about="does not")),
+    )
+    monkeypatch.setattr(command_line, "BENCHMARKS", table)
+
+
+def test_a_named_benchmark_runs_with_its_own_rounds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["fine"]) == 0
+    printed = capsys.readouterr()
+    assert "## Fine" in printed.out
+    assert "7 rounds." in printed.out
+    assert "`python -m benchmarks fine --rounds 7`" in printed.out
+
+
+def test_without_a_name_all_run_and_one_that_cannot_stops_no_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command_line.main(["--rounds", "2"]) == 3
+    printed = capsys.readouterr()
+    assert "2 rounds." in printed.out
+    assert "offline could not run: cannot make .venv-peers: offline\n--peers" in printed.err
+
+
+def test_an_unknown_name_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["fin"]) == 2
+    assert "did you mean 'fine'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rounds", ["0", "-1", "many"])
+def test_rounds_are_at_least_one(rounds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command_line.main(["fine", "--rounds", rounds])
+    assert caught.value.code == 2
+    assert "--rounds" in capsys.readouterr().err
+
+
+def test_help_begins_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command_line.main(["--help"])
+    printed = capsys.readouterr().out
+    assert printed.index("examples:") < printed.index("--rounds N ")
+    assert "offline" in printed
+
+
+def test_the_library_does_not_know_its_benchmarks() -> None:
+    source = Path(__file__).parents[2] / "src"
+    for path in source.rglob("*.py"):
+        assert "benchmarks" not in path.read_text(encoding="utf-8"), path
