@@ -46,8 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine = this_machine()
     print(f"{machine.hardware}\n{machine.software}\n", flush=True)
     if machine.busy:
-        warning = f"the load average is {machine.load:.2f}: something else runs; expect noise"
-        print(f"warning: {warning}\n", file=sys.stderr)
+        print(
+            f"warning: the load average is {machine.load:.2f}: something ran in the last minute;\n"
+            "expect noise if it still does\n",
+            file=sys.stderr,
+        )
     status = 0
     for name, benchmark in chosen.items():
         rounds: int = args.rounds or benchmark.rounds

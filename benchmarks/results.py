@@ -65,7 +65,7 @@ def section(report: Report, origin: Origin) -> str:
         f"- `{origin.command}`, commit {origin.commit or 'unknown'}",
     ]
     if (load := origin.machine.load) is not None:
-        noise = ": something else ran, expect noise" if origin.machine.busy else ""
+        noise = ": something else ran in that minute, expect noise" if origin.machine.busy else ""
         lines.append(f"- load average before: {load:.2f}{noise}")
     return "\n".join(lines)
 
