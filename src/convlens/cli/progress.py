@@ -89,7 +89,7 @@ def live_line() -> Generator[Listener]:
 
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=16),
         TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[numbers]}"),
         TimeRemainingColumn(),

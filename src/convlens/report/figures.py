@@ -46,7 +46,7 @@ def draw_curves(records: list[Record], *, title: str) -> Figure:
         raise RunError(f"{title}: no finished epoch to draw")
     steps_per_epoch = records[0]["steps_per_epoch"]
     steps = [record for record in records if record["event"] == "StepsFinished"]
-    epochs = [record["epoch"] for record in evaluated]
+    epochs = [float(record["epoch"]) for record in evaluated]
     losses, accuracies = [r["loss"] for r in evaluated], [r["accuracy"] for r in evaluated]
 
     figure = Figure(figsize=(7, 4.2), layout="constrained")

@@ -1,0 +1,177 @@
+"""`convlens train`, as a user meets it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from convlens.runs.record import without_times
+from convlens.runs.store import Run
+from tests.cli.conftest import Convlens
+
+
+def test_a_training_ends_with_numbers_the_folder_and_the_next_command(
+    convlens: Convlens, small_recipe: Sequence[str], tmp_path: Path
+) -> None:
+    result = convlens("train", "lenet", *small_recipe, "--out", tmp_path)
+    assert result.code == 0
+    assert "lenet-1: lenet, 61,706 parameters" in result.out
+    assert "test accuracy" in result.out
+    assert f"run folder: {tmp_path / 'lenet-1'}" in result.out
+    assert f"next:       convlens runs show lenet-1 --out {tmp_path}" in result.out
+    assert "epoch 1/1" in result.err
+    assert "validated on the test images, as the book does" in result.err
+
+
+def test_json_is_one_object_on_stdout_and_lines_on_stderr(
+    convlens: Convlens, small_recipe: Sequence[str], tmp_path: Path
+) -> None:
+    result = convlens("train", "lenet", *small_recipe, "--out", tmp_path, "--json")
+    assert result.json["status"] == "finished"
+    assert result.json["run"] == str(tmp_path / "lenet-1")
+    events = [json.loads(line)["event"] for line in result.err.splitlines()]
+    assert events[0] == "FitStarted"
+    assert events[-1] == "FitFinished"
+
+
+def test_the_run_folder_holds_every_file(trained: Path) -> None:
+    names = {path.name for path in trained.iterdir()}
+    assert names == {
+        "recipe.toml", "provenance.json", "metrics.jsonl", "summary.json",
+        "weights-last.safetensors", "weights-best.safetensors", "predictions.npz",
+        "curves.png", "curves.svg",
+    }  # fmt: skip
+
+
+def test_named_options_and_set_reach_the_recipe(
+    convlens: Convlens, small_recipe: Sequence[str], tmp_path: Path
+) -> None:
+    result = convlens(
+        "train", "lenet", *small_recipe, "--out", tmp_path, "--lr", "0.25", "--batch-size", "50",
+        "--seed", "7", "--device", "cpu", "--set", "model.activation=relu", "--json",
+    )  # fmt: skip
+    table = Run(Path(result.json["run"])).read_recipe()
+    train = table["train"]
+    assert (train["lr"], train["batch_size"], train["seed"], train["device"]) == (
+        0.25,
+        50,
+        7,
+        "cpu",
+    )
+    assert table["model"]["activation"] == "relu"
+
+
+def test_the_same_seed_gives_the_same_metrics_and_the_same_weights(
+    convlens: Convlens, small_recipe: Sequence[str], tmp_path: Path
+) -> None:
+    for _ in range(2):
+        convlens("train", "lenet-modern", *small_recipe, "--epochs", "2", "--out", tmp_path)
+    first, second = (Run(tmp_path / f"lenet-modern-{number}") for number in (1, 2))
+    assert without_times(first.records()) == without_times(second.records())
+    assert first.weights_path("last").read_bytes() == second.weights_path("last").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["lenet-moden"], ["no recipe 'lenet-moden'", "lenet-modern"]),
+        (["lenet", "--set", "model.name=lenett"], ["no model 'lenett'", "'lenet'"]),
+        (["lenet", "--set", "data.name=fashion"], ["no data set 'fashion'", "fashion-mnist"]),
+        (["lenet", "--set", "train.epoch=3"], ["train.epoch: unknown setting", "'epochs'"]),
+        (["lenet", "--set", "trian.lr=1"], ["trian: unknown section", "'train'"]),
+        (["lenet", "--set", 'train.epochs="3"'], ["train.epochs", "integer", "'3'"]),
+        (["lenet", "--epochs", "-3"], ["train.epochs", "greater than 0", "-3"]),
+        (["lenet", "--epochs", "many"], ["--epochs", "integer"]),
+        (["lenet", "--set", "model.activation=rellu"], ["model.activation", "'relu'"]),
+        (["lenet", "--device", "cuda:99"], ["train.device", "cuda:99"]),
+        (["lenet", "--set", "data.image_size=4"], ["spans"]),
+        (["lenet", "--set", "lr"], ["'lr' is not a setting"]),
+        (["missing.toml"], ["missing.toml", "no such file"]),
+    ],
+)
+def test_a_wrong_setting_is_named_and_leaves_no_folder(
+    convlens: Convlens, tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    result = convlens("train", *arguments, "--out", tmp_path / "runs")
+    assert result.code == 2
+    for word in words:
+        assert word in result.err
+    assert result.out == ""
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_bad_data_is_named_and_leaves_no_folder(
+    convlens: Convlens, small_folder: Path, tmp_path: Path, damage: str
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(small_folder, folder)
+    file = folder / "train-images-idx3-ubyte"
+    if damage == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-100])
+    out = tmp_path / "runs"
+    result = convlens("train", "lenet", "--set", f"data.folder={folder}", "--out", out)
+    assert result.code == 3
+    assert str(file) in result.err
+    assert not out.exists()
+
+
+def test_an_output_folder_that_cannot_be_written_is_named(
+    convlens: Convlens, small_recipe: Sequence[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = convlens("train", "lenet", *small_recipe, "--out", tmp_path / "file" / "runs")
+    assert result.code == 3
+    assert "cannot make a run folder there" in result.err
+    assert "--out" in result.err
+
+
+def test_a_diverging_training_exits_4_and_keeps_what_was_good(
+    convlens: Convlens, small_recipe: Sequence[str], tmp_path: Path
+) -> None:
+    result = convlens("train", "lenet-modern", *small_recipe, "--lr", "1e12", "--out", tmp_path)
+    assert result.code == 4
+    assert "epoch 1" in result.err
+    assert "--lr" in result.err
+    run = Run(tmp_path / "lenet-modern-1")
+    assert run.summary()["status"] == "diverged"
+    assert not run.weights_path("last").exists()  # no epoch was good
+    assert "holds no weights" in result.err
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is sent as POSIX sends it")
+def test_ctrl_c_keeps_the_last_finished_epoch_and_exits_130(
+    small_recipe: Sequence[str], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "convlens", "train", "lenet", *small_recipe]
+    process = subprocess.Popen(
+        [*command, "--epochs", "100000", "--out", str(tmp_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("epoch"):
+            break
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "lenet-1" / "weights-last.safetensors").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    rest = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 130
+    assert "error: interrupted" in rest
+    assert "the weights after epoch" in rest
+    assert Run(tmp_path / "lenet-1").summary()["status"] == "interrupted"

@@ -1,0 +1,20 @@
+"""Options that several commands share."""
+
+import inspect
+
+from convlens.cli import options
+from convlens.cli.commands import data, doctor, evaluate, models, predict, recipes, runs, train
+from convlens.runs.store import RUNS_FOLDER
+
+
+def test_runs_are_looked_for_where_training_puts_them() -> None:
+    assert options.RUNS == RUNS_FOLDER
+
+
+def test_every_command_that_prints_a_result_can_print_json() -> None:
+    commands = (
+        data.data, data.show, doctor.doctor, evaluate.evaluate, models.models,
+        predict.predict, recipes.recipes, runs.runs, runs.show, train.train,
+    )  # fmt: skip
+    for command in commands:
+        assert inspect.signature(command).parameters["as_json"].annotation == options.Json

@@ -1,0 +1,78 @@
+"""A training as it is shown while it runs."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from convlens.cli.progress import PlainLines, json_line, live_line, progress
+from convlens.train.events import (
+    EpochFinished,
+    EpochStarted,
+    Evaluated,
+    Event,
+    FitFinished,
+    FitStarted,
+    StepsFinished,
+)
+
+EVENTS: list[Event] = [
+    FitStarted(num_epochs=10, steps_per_epoch=4, num_images=500, device="cpu"),
+    EpochStarted(epoch=1),
+    StepsFinished(epoch=1, step=4, loss=2.0, lr=0.1),
+    Evaluated(epoch=1, loss=1.5, accuracy=0.5, num_images=100, seconds=0.1),
+    EpochFinished(epoch=1, loss=2.0, seconds=2.0, images_per_second=250.0),
+    FitFinished(num_epochs=1, seconds=2.2, train_seconds=2.0),
+]
+
+
+def test_an_epoch_is_one_plain_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    listener = PlainLines()
+    for event in EVENTS:
+        listener(event)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "training on 500 images, 10 epochs of 4 steps, on cpu",
+        "epoch  1/10  train loss 2.0000  validation loss 1.5000  accuracy 50.00 %  2.0 s  "
+        "250 images/s",
+    ]
+
+
+def test_json_progress_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for event in EVENTS:
+        json_line(event)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in lines] == [type(event).__name__ for event in EVENTS]
+
+
+def test_quiet_listens_to_nothing_and_a_pipe_gets_plain_lines() -> None:
+    with progress(as_json=False, quiet=True) as listeners:
+        assert listeners == []
+    with progress(as_json=False, quiet=False) as listeners:
+        assert [type(listener) for listener in listeners] == [PlainLines]
+    with progress(as_json=True, quiet=False) as listeners:
+        assert listeners == [json_line]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with live_line() as listener:  # what is drawn at the end is the last state
+        for event in EVENTS[:3]:
+            listener(event)
+    assert "training on 500 images" in terminal.getvalue()
+    assert "epoch 1/10" in terminal.getvalue()
+    assert "10 %" in terminal.getvalue()
+    assert "loss 2.000" in terminal.getvalue()
+    with live_line() as listener:
+        for event in EVENTS:
+            listener(event)
+    assert "testing" in terminal.getvalue()
