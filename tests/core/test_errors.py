@@ -5,7 +5,7 @@ import pytest
 from convlens.core import errors
 from convlens.core.errors import ConvLensError
 
-PARENTS = {
+PARENTS: dict[type[ConvLensError], type[Exception]] = {
     errors.ShapeError: ValueError,
     errors.ConfigError: ValueError,
     errors.UnknownName: LookupError,
