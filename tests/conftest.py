@@ -1,9 +1,11 @@
 """What all tests share: a small data set on disk and in memory."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+from jaxtyping import config
 
 from convlens.data.catalog import Splits, split
 from convlens.data.fashion_mnist import load_fashion_mnist
@@ -13,6 +15,20 @@ from tests.idx_files import write_small_fashion_mnist
 # No test asserts how long something takes; machines differ, and their load too.
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
+
+
+@pytest.fixture
+def as_a_user() -> Iterator[None]:
+    """Call the library without the type checks of the tests, so that its own checks speak."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist() -> DataSet:
+    """The whole of Fashion-MNIST, read once."""
+    return load_fashion_mnist()
 
 
 @pytest.fixture(scope="session")
