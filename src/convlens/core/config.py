@@ -6,10 +6,11 @@ key, and turns them back. pydantic does the validation; its errors become one li
 """
 
 import json
-import math
+import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, is_dataclass
+from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,7 +35,7 @@ def parse(kind: type[T], table: Mapping[str, Any], *, section: str = "") -> T:
         if key not in known:
             hint = suggestion(key, known)
             raise ConfigError(f"{_dotted(section, key)}: unknown setting; {hint}")
-    _refuse_infinite(table, section)
+    _refuse_unsayable(table, section)
     try:
         # Through JSON, since there pydantic's strict mode takes lists for tuples and whole
         # numbers for floats, as TOML means them, and still refuses "3" for 3.
@@ -75,7 +76,7 @@ def read_toml(path: Path) -> SettingsTable:
         raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers and nesting too long
         raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
@@ -116,7 +117,7 @@ def override(table: SettingsTable, assignments: Iterable[str]) -> SettingsTable:
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -124,10 +125,18 @@ def _dotted(*parts: str) -> str:
     return ".".join(part for part in parts if part)
 
 
-def _refuse_infinite(table: Mapping[str, Any], section: str) -> None:
-    for key, value in table.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"{_dotted(section, key)}: input should be a finite number")
+def _refuse_unsayable(value: object, key: str) -> None:
+    """Refuse what TOML can say and no setting can mean; JSON would fail on it or let it pass."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _refuse_unsayable(inner, _dotted(key, str(name)))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            _refuse_unsayable(inner, _dotted(key, str(index)))
+    elif isinstance(value, date | time):
+        raise ConfigError(f"{key}: a date or a time is no setting")
+    elif isinstance(value, int | float) and not -sys.float_info.max <= value <= sys.float_info.max:
+        raise ConfigError(f"{key}: input should be a finite number")
 
 
 def _nearest_choice(found: object, context: Mapping[str, Any]) -> str:

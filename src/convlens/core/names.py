@@ -15,13 +15,14 @@ T = TypeVar("T")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like `name`, or None if none is near.
+    """The known name most like `name`, whatever its capitals, or None if none is near.
 
     >>> nearest("epoch", ["epochs", "lr"])
     'epochs'
     """
-    matches = get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    by_lower = {some.lower(): some for some in known}
+    matches = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[matches[0]] if matches else None
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -68,7 +68,7 @@ def load_data(config: DataConfig) -> DataSet:
 
     Raises:
         UnknownName: no data set of that name.
-        ConfigError: mean and std do not fit its channels.
+        ConfigError: mean and std do not fit its channels, or the folder is in no one's home.
         DataError: its files cannot be used.
     """
     entry = DATA_SETS[config.name]
@@ -77,7 +77,7 @@ def load_data(config: DataConfig) -> DataSet:
             raise ConfigError(
                 f"data.{setting}: needs one number per channel ({entry.channels}), has {len(value)}"
             )
-    return entry.load(Path(config.folder).expanduser() if config.folder is not None else None)
+    return entry.load(_folder(config.folder) if config.folder is not None else None)
 
 
 def split(data: DataSet, validation: Literal["test", "held-out"]) -> Splits:
@@ -94,3 +94,10 @@ def split(data: DataSet, validation: Literal["test", "held-out"]) -> Splits:
             fix="validate on the test set: --set data.validation=test",
         )
     return Splits(data.train[:-NUM_HELD_OUT], data.train[-NUM_HELD_OUT:], data.test)
+
+
+def _folder(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"data.folder: {name} is in the home of nobody here") from None

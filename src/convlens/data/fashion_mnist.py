@@ -38,15 +38,19 @@ def load_fashion_mnist(folder: Path | None = None) -> DataSet:
     Raises:
         DataError: a file is missing, damaged, or does not hold 28x28 images and their labels.
     """
-    train_images, train_images_state = _read("train-images-idx3-ubyte", folder)
-    train_labels, train_labels_state = _read("train-labels-idx1-ubyte", folder)
-    test_images, test_images_state = _read("t10k-images-idx3-ubyte", folder)
-    test_labels, test_labels_state = _read("t10k-labels-idx1-ubyte", folder)
-    return DataSet(
-        train=ImageSet(train_images[:, None], train_labels.long(), CLASS_NAMES),
-        test=ImageSet(test_images[:, None], test_labels.long(), CLASS_NAMES),
-        files=(train_images_state, train_labels_state, test_images_state, test_labels_state),
-    )
+    train, train_files = _part("train", folder)
+    test, test_files = _part("t10k", folder)
+    return DataSet(train=train, test=test, files=train_files + test_files)
+
+
+def _part(prefix: str, folder: Path | None) -> tuple[ImageSet, tuple[FileState, ...]]:
+    images, images_state = _read(f"{prefix}-images-idx3-ubyte", folder)
+    labels, labels_state = _read(f"{prefix}-labels-idx1-ubyte", folder)
+    try:
+        part = ImageSet(images[:, None], labels.long(), CLASS_NAMES)
+    except DataError as error:
+        raise DataError(f"{labels_state.path}: {error.what}") from None
+    return part, (images_state, labels_state)
 
 
 def _read(name: str, folder: Path | None) -> tuple[torch.Tensor, FileState]:
@@ -59,11 +63,11 @@ def _read(name: str, folder: Path | None) -> tuple[torch.Tensor, FileState]:
             fix="install convlens again: a file of the package has changed",
         )
     image_shape = (28, 28) if "images" in name else ()
-    if found.array.dtype != "uint8" or found.array.shape[1:] != image_shape:
+    shape = found.array.shape
+    if found.array.dtype != "uint8" or shape[1:] != image_shape or shape[:1] in {(), (0,)}:
         kind = "28x28 images" if image_shape else "labels"
         raise DataError(
-            f"{path}: expected {kind} of type uint8, "
-            f"found {found.array.dtype} of shape {found.array.shape}"
+            f"{path}: expected {kind} of type uint8, found {found.array.dtype} of shape {shape}"
         )
     return torch.from_numpy(found.array), state
 

@@ -16,6 +16,7 @@ import gzip
 import hashlib
 import io
 import math
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,8 @@ class _Reader:
                 f"the sizes {shape} ask for {num_bytes:,} bytes after the header, "
                 f"more than the file can hold ({self.room - self.offset:,})",
             )
+        if math.prod(size for size in sizes if size) * dtype.itemsize > sys.maxsize:
+            raise self._error(4, f"the sizes {shape} are more than an array can have")
         elements = self._take(num_bytes, f"{num_bytes:,} bytes of elements ({shape})")
         if self._read(1):
             raise self._error(self.offset, "expected the end of the file, found more bytes")

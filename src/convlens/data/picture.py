@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from convlens.core.errors import DataError
@@ -42,7 +42,7 @@ def read_picture(path: Path, *, channels: int, size: int, light_on_dark: bool) -
     mode = "L" if channels == 1 else "RGB"
     if image.mode != mode:
         notes.append("colour to grey" if mode == "L" else f"{image.mode} to colour")
-        image = image.convert(mode)
+        image = image.convert("RGB").convert(mode)  # Pillow knows no way from LAB to grey
     if light_on_dark and _border_level(image) > 127:
         notes.append("inverted, since its border is light and the training images are dark there")
         image = ImageOps.invert(image)
@@ -56,50 +56,53 @@ def read_picture(path: Path, *, channels: int, size: int, light_on_dark: bool) -
 def _open(path: Path, notes: list[str]) -> Image.Image:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # of tags that no pixel depends on
             with Image.open(path) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise DataError(f"{path}: {image.width}x{image.height} pixels are too many")
                 if getattr(image, "n_frames", 1) > 1:
                     notes.append("first frame of an animation")
                 image.load()
-                upright = ImageOps.exif_transpose(image)
-                if upright.size != image.size:
+                if image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9):
                     notes.append("turned upright as its EXIF tag says")
-                return upright
+                return ImageOps.exif_transpose(image)
     except UnidentifiedImageError:
         raise DataError(f"{path}: not a picture in a format that Pillow knows") from None
     except Image.DecompressionBombError:
         raise DataError(f"{path}: claims far more pixels than a picture has") from None
     except DataError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{path}: {reason.lower()}") from None
+    except Exception as error:  # Pillow's decoders raise anything that damage leads them to
+        reason = getattr(error, "strerror", None)
+        damage = f"damaged picture: {str(error) or type(error).__name__}"
+        raise DataError(f"{path}: {(reason or damage).lower()}") from None
 
 
 def _to_8_bits(image: Image.Image, notes: list[str]) -> Image.Image:
-    """16-bit and float greys stretched over 0..255; Pillow's own conversion would clip them."""
+    """1-bit pictures, and 16-bit and float greys stretched over 0..255; Pillow would clip them."""
+    if image.mode == "1":
+        return image.convert("L")
     if not image.mode.startswith(("I", "F")):
         return image
     values = np.asarray(image, dtype=np.float64)
-    top = 65535.0 if image.mode.startswith("I") and values.max(initial=0) <= 65535 else values.max()
+    values = np.nan_to_num(values, posinf=0, neginf=0).clip(0)
+    top = 65535.0 if image.mode.startswith("I") and values.max() <= 65535 else values.max()
     notes.append(f"{image.mode} levels 0..{top:g} to 0..255")
-    scaled = np.nan_to_num(values / (top or 1.0)).clip(0, 1) * 255
-    return Image.fromarray(scaled.round().astype(np.uint8))
+    return Image.fromarray((values / (top or 1.0) * 255).round().astype(np.uint8))
 
 
 def _without_alpha(image: Image.Image, light_on_dark: bool, notes: list[str]) -> Image.Image:
+    mode = "L" if image.mode in ("L", "LA") else "RGB"
     if image.mode == "P" or "transparency" in image.info:
         image = image.convert("RGBA")
     if not image.has_transparency_data:
         return image
     image = image.convert("RGBA")
     if image.getchannel("A").getextrema() == (255, 255):  # nothing is see-through
-        return image.convert("RGB")
+        return image.convert(mode)
     notes.append("transparency over " + ("black" if light_on_dark else "white"))
     background = Image.new("RGBA", image.size, "black" if light_on_dark else "white")
-    return Image.alpha_composite(background, image).convert("RGB")
+    return Image.alpha_composite(background, image).convert(mode)
 
 
 def _border_level(image: Image.Image) -> float:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from convlens.core.shapes import Batch, Pixels
+from convlens.core.shapes import Pixels
 
 
 def resize_matrix(size: int, new_size: int) -> Float[Tensor, "new old"]:
@@ -48,7 +48,7 @@ class Prepare:
         self.std = std
         self._matrices: dict[tuple[int, torch.device], Tensor] = {}
 
-    def __call__(self, pixels: Pixels) -> Batch:
+    def __call__(self, pixels: Pixels) -> Float[Tensor, "n c {self.image_size} {self.image_size}"]:
         """The batch for the network, on the device of `pixels`."""
         x = pixels.float().div_(255)
         if any(self.mean) or any(std != 1 for std in self.std):

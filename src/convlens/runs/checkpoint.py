@@ -39,7 +39,7 @@ def load_weights(path: Path, model: nn.Module) -> dict[str, Any]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise RunError(f"{path}: no such weights", fix="train again: convlens train") from None
-    except (OSError, safetensors.SafetensorError) as error:
+    except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:
         raise RunError(f"{path}: not a whole safetensors file: {error}") from None
     _refuse_others(path, tensors, model.state_dict())
     model.load_state_dict(tensors)

@@ -34,15 +34,17 @@ def read(path: Path) -> list[Record]:
     """
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines.pop()  # half a line: its writer was killed
+    lines = path.read_bytes().split(b"\n")
+    lines.pop()  # what follows the last line's end: nothing, or half a line of a killed writer
     records: list[Record] = []
     for number, line in enumerate(lines, start=1):
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
+            found: Any = json.loads(line)
+        except (json.JSONDecodeError, UnicodeDecodeError):
             raise RunError(f"{path}: line {number} is not JSON") from None
+        if not isinstance(found, dict):
+            raise RunError(f"{path}: line {number} is not an event")
+        records.append(found)
     if records and records[0] != SCHEMA_LINE:
         raise RunError(
             f"{path}: line 1 is {records[0]}, not {SCHEMA_LINE}",

@@ -86,15 +86,17 @@ class Run:
         """The content of `name`, or {} if it was never written.
 
         Raises:
-            RunError: it is not JSON.
+            RunError: it is not JSON of an object.
         """
         path = self.path / name
         if not path.exists():
             return {}
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise RunError(f"{path}: not JSON: {error}") from None
+        if not isinstance(content, dict):
+            raise RunError(f"{path}: not JSON of an object")
         return content
 
     def write_text(self, name: str, text: str) -> None:

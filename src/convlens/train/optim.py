@@ -43,8 +43,8 @@ def choose_device(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):
+        torch.empty(1, device=device).tolist()  # fails on "meta" too, which holds no numbers
+    except (RuntimeError, AssertionError, ImportError):
         raise ConfigError(
             f"train.device: no device {name!r} here", fix="leave it out, or say --device cpu"
         ) from None

@@ -1,0 +1,46 @@
+"""Seeds for different uses are unrelated, and seeded computation leaves no trace."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convlens.core.seed import derive, reproducible
+
+seeds = st.integers(0, 2**64)
+paths = st.lists(st.integers(0, 2**20), max_size=3).map(tuple)
+
+
+@given(seeds, paths)
+def test_a_derived_seed_has_63_bits_and_is_always_the_same(
+    seed: int, path: tuple[int, ...]
+) -> None:
+    assert 0 <= derive(seed, *path) < 2**63
+    assert derive(seed, *path) == derive(seed, *path)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**20)), min_size=2, unique=True)
+)
+def test_other_seeds_and_other_uses_give_other_seeds(uses: list[tuple[int, int]]) -> None:
+    assert len({derive(seed, use) for seed, use in uses}) == len(uses)
+
+
+@given(seeds.map(derive))
+def test_the_same_seed_gives_the_same_numbers(seed: int) -> None:
+    with reproducible(seed):
+        first = torch.rand(3)
+    with reproducible(seed):
+        second = torch.rand(3)
+    assert torch.equal(first, second)
+
+
+def test_afterwards_chance_goes_on_as_if_nothing_had_happened() -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    with pytest.raises(ValueError, match="on purpose"), reproducible(1):
+        torch.rand(100)
+        raise ValueError("on purpose")
+    assert torch.equal(torch.rand(3), expected)
+    assert not torch.are_deterministic_algorithms_enabled()
