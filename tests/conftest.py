@@ -5,6 +5,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import torch
 from jaxtyping import config
 
 from convlens.data.catalog import Splits, split
@@ -15,6 +16,9 @@ from tests.idx_files import write_small_fashion_mnist
 # No test asserts how long something takes; machines differ, and their load too.
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
+
+# The tensors of the tests are small: a second thread would mostly wait for the first.
+torch.set_num_threads(1)
 
 
 @pytest.fixture
