@@ -89,7 +89,7 @@ def _train_epoch(
     num_steps, steps_before = config.epochs * len(train), (epoch - 1) * len(train)
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
     model.train().to(memory_format=memory_format)  # type: ignore[call-overload]
-    losses = LossMeter(epoch, config.log_every, train.data.images.device)
+    losses = LossMeter(epoch, min(config.log_every, len(train)), train.data.images.device)
     for step, (x, y) in enumerate(train.epoch(epoch), start=1):
         lr = learning_rate(config, steps_before + step - 1, num_steps)
         for group in optimizer.param_groups:
