@@ -30,7 +30,7 @@ def pair(value: Pair, setting: str) -> tuple[int, int]:
     Raises:
         ShapeError: neither one whole number nor two.
     """
-    numbers = (value, value) if isinstance(value, int) else value
+    numbers = value if isinstance(value, Sequence) else (value, value)
     if len(numbers) != 2 or any(type(number) is not int for number in numbers):
         raise ShapeError(f"{setting}={value!r}: needs one whole number, or two (rows, columns)")
     return numbers[0], numbers[1]

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from convlens.ops.algorithms import native
 from convlens.ops.algorithms.padding import add_bias, pad
 from convlens.ops.geometry import Geometry
 
@@ -43,6 +44,8 @@ def correlate(
     The transform is circular, so places near the far edge wrap around; those are just the places
     where the kernel would leave the padded image, and they are cut off.
     """
+    if x.shape[0] == 0:  # nothing to transform, and FFT libraries refuse an empty batch
+        return native.correlate(x, kernel, bias, geometry)
     height, width = geometry.output_size(*x.shape[2:])
     rows, columns = geometry.rows, geometry.columns
     working = torch.promote_types(x.dtype, torch.float32)  # there is no FFT in half precision

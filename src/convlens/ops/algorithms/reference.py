@@ -35,12 +35,12 @@ def correlate(
     size, mode = x.shape[2:], geometry.padding_mode
     x = x.unflatten(1, (geometry.groups, 1, -1))  # n g 1 c/g h w
     kernel = kernel.unflatten(0, (geometry.groups, -1))  # g o/g c/g kh kw
-    outside = x.new_zeros(())
+    zero = outside = _zero(x, kernel)
     lines: list[Tensor] = []
     for i in range(height):
         line: list[Tensor] = []
         for j in range(width):
-            total = x.new_zeros(())
+            total = zero
             for a, row in enumerate(geometry.rows.taps(i)):
                 for b, column in enumerate(geometry.columns.taps(j)):
                     r, s = source(row, size[0], mode), source(column, size[1], mode)
@@ -71,11 +71,12 @@ def transpose(
     column_readers = _readers(geometry.columns, x.shape[3])
     x = x.unflatten(1, (geometry.groups, -1))  # n g c/g h w
     kernel = kernel.unflatten(0, (geometry.groups, -1)).transpose(1, 2)  # g o/g c/g kh kw
+    zero = _zero(x, kernel)
     lines: list[Tensor] = []
     for row in range(height):
         line: list[Tensor] = []
         for column in range(width):
-            total = x.new_zeros(())
+            total = zero
             for i, a in row_readers[row]:
                 for j, b in column_readers[column]:
                     total = total + (x[:, :, None, :, i, j] * kernel[..., a, b]).sum(-1)
@@ -131,23 +132,29 @@ def _reduce(
     cells: tuple[list[int], list[int]],
 ) -> Tensor:
     """Reduce the cells of each window; an empty window has maximum -inf and mean 0."""
+    zero = _zero(x)
     lines: list[Tensor] = []
     for i, row_taps in enumerate(rows):
         line: list[Tensor] = []
         for j, column_taps in enumerate(columns):
             seen = [x[:, :, row, column] for row in row_taps for column in column_taps]
             if reduce == "max":
-                result = x.new_full(x.shape[:2], -math.inf)
+                result = x.new_full(x.shape[:2], -math.inf) + zero
                 for cell in seen:  # of equal cells the first counts, and NaN beats all
                     result = torch.where((cell > result) | cell.isnan(), cell, result)
             else:
-                result = x.new_zeros(x.shape[:2])
+                result = x.new_zeros(x.shape[:2]) + zero
                 for cell in seen:
                     result = result + cell
                 result = result / (cells[0][i] * cells[1][j])
             line.append(result)
         lines.append(torch.stack(line, -1))
     return torch.stack(lines, -2)
+
+
+def _zero(*tensors: Tensor) -> Tensor:
+    """The sum of no number of each: 0, with a gradient (of 0) for a result that reads nothing."""
+    return torch.stack([tensor[:0].sum() for tensor in tensors]).sum()
 
 
 def _readers(window: Window, count: int) -> dict[int, list[tuple[int, int]]]:
