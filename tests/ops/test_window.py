@@ -1,0 +1,108 @@
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from convlens.core.errors import ShapeError
+from convlens.ops.window import Window
+from tests.strategies import windows
+
+sizes = st.integers(1, 60)
+
+
+def fits(window: Window, size: int) -> bool:
+    return window.extent <= size + 2 * window.padding
+
+
+@given(windows, windows, windows)
+def test_then_is_associative(a: Window, b: Window, c: Window) -> None:
+    assert a.then(b).then(c) == a.then(b.then(c))
+
+
+@given(windows)
+def test_a_single_pixel_is_the_unit_of_then(window: Window) -> None:
+    plain = Window(window.extent, window.stride, window.padding)  # then writes the holes out
+    assert Window(1).then(window) == plain == window.then(Window(1))
+
+
+@given(windows, windows, st.integers(1, 400))
+def test_two_windows_are_one_window(a: Window, b: Window, size: int) -> None:
+    assume(fits(a, size) and fits(b, a.output_size(size)))
+    assert a.then(b).output_size(size) == b.output_size(a.output_size(size))
+
+
+@given(windows, windows, st.integers(0, 20))
+def test_the_taps_of_two_windows_span_the_taps_of_the_one(a: Window, b: Window, i: int) -> None:
+    reached = [tap for middle in b.taps(i) for tap in a.taps(middle)]
+    joint = a.then(b).taps(i)
+    assert (min(reached), max(reached)) == (joint[0], joint[-1])
+
+
+@given(windows, sizes)
+def test_the_output_is_as_long_as_torchs(window: Window, size: int) -> None:
+    assume(fits(window, size))
+    y = torch.nn.functional.conv1d(
+        torch.ones(1, 1, size),
+        torch.ones(1, 1, window.kernel),
+        stride=window.stride,
+        padding=window.padding,
+        dilation=window.dilation,
+    )
+    assert window.output_size(size) == y.shape[2]
+
+
+@given(windows, sizes)
+def test_the_taps_are_the_pixels_an_output_depends_on(window: Window, size: int) -> None:
+    assume(fits(window, size))
+    x = torch.zeros(1, 1, size, requires_grad=True)
+    y = torch.nn.functional.conv1d(
+        x,
+        torch.ones(1, 1, window.kernel),
+        stride=window.stride,
+        padding=window.padding,
+        dilation=window.dilation,
+    )
+    for index in {0, y.shape[2] - 1}:
+        (slope,) = torch.autograd.grad(y[0, 0, index], x, retain_graph=True)
+        inside = [tap for tap in window.taps(index) if 0 <= tap < size]
+        assert slope[0, 0].nonzero().flatten().tolist() == inside
+
+
+@given(windows, sizes)
+def test_every_tap_lies_in_the_padded_input_and_one_more_window_does_not(
+    window: Window, size: int
+) -> None:
+    assume(fits(window, size))
+    last = window.output_size(size) - 1
+    assert window.taps(0)[0] == -window.padding
+    assert window.taps(last)[-1] < size + window.padding
+    assert window.taps(last + 1)[-1] >= size + window.padding
+
+
+@given(windows)
+def test_taps_and_extent_agree(window: Window) -> None:
+    taps = window.taps(3)
+    assert len(taps) == window.kernel
+    assert taps[-1] - taps[0] + 1 == window.extent
+
+
+@given(windows, sizes)
+def test_a_window_larger_than_the_padded_input_is_refused(window: Window, size: int) -> None:
+    assume(not fits(window, size))
+    with pytest.raises(ShapeError, match=f"spans {window.extent} but sees only {size}"):
+        window.output_size(size)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"kernel": 0}, {"kernel": 3, "stride": 0}, {"kernel": 3, "padding": -1}]
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, int]) -> None:
+    with pytest.raises(ShapeError, match="must be >= 1"):
+        Window(**settings)
+
+
+def test_a_stack_of_seven_threes_sees_fifteen() -> None:
+    window = Window(1)
+    for _ in range(7):
+        window = window.then(Window(3, padding=1))
+    assert window == Window(15, padding=7)
