@@ -23,7 +23,7 @@ from convlens.runs.store import RUNS_FOLDER, Run, create_run
 from convlens.train.evaluate import Evaluation, evaluate, measure, predict_logits
 from convlens.train.events import EpochFinished, Evaluated, Event, FitFinished, Listener
 from convlens.train.loop import fit
-from convlens.train.optim import TrainConfig, choose_device
+from convlens.train.optim import TrainConfig, build_optimizer, choose_device
 
 EVALUATION_BATCH = 1_000  # images; large enough to be fast, small enough for any machine
 _INIT, _SHUFFLE = 0, 1  # what the seed of a recipe is used for
@@ -43,6 +43,9 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
     splits = _to_device(split(data, recipe.data.validation), device)
     with reproducible(derive(recipe.train.seed, _INIT)):
         model = build(recipe.model_name, recipe.model).to(device)
+        build_optimizer(
+            model, recipe.train
+        )  # what contradicts itself fails before a folder is made
         run = create_run(recipe.name, out)
         run.write_recipe(recipe.to_table())
         md5 = {Path(file.path).name: file.md5 for file in data.files}
@@ -58,14 +61,14 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
                 listeners=[archive.listen, *listeners],
                 checkpoint=archive.checkpoint,
             )
+            test = _test(run, model, Batches(splits.test, EVALUATION_BATCH, prepare))
         except Diverged as error:
             archive.finish("diverged", error=error.what)
             raise Diverged(error.what, fix=f"{error.fix}\n{archive.kept()}") from None
         except KeyboardInterrupt:
             archive.finish("interrupted")
             raise KeyboardInterrupt(archive.kept()) from None
-        test = Batches(splits.test, EVALUATION_BATCH, prepare)
-        archive.finish("finished", test=_test(run, model, test))
+        archive.finish("finished", test=test)
     return run
 
 
