@@ -71,6 +71,9 @@ def test_the_transposes_flops_are_torchs(case: Case, input_gradient: bool) -> No
     cost = transposed_cost(geometry, shape, case.shape[1])
     assert cost.flops == counted(forward)
     assert cost.num_activations == outputs[0].numel()
+    assert cost.num_parameters == kernel.numel() + outputs[0].shape[1]
+    assert cost.other_ops == outputs[0].numel()
+    assert cost.written_bytes == outputs[0].nbytes
     assume(geometry.groups == 1)
     cost = transposed_backward_cost(geometry, shape, case.shape[1], input_gradient=input_gradient)
     assert cost.flops == counted(lambda: outputs[0].sum().backward())
@@ -92,6 +95,20 @@ def test_the_counts_are_the_lengths_of_the_tensors(case: Case) -> None:
         case.geometry, case.shape, case.out_channels, bias=case.has_bias, item_bytes=2
     )
     assert 2 * half.moved_bytes == cost.moved_bytes
+
+
+@given(cases())
+def test_a_backward_pass_reads_and_writes_each_tensor_once(case: Case) -> None:
+    x, kernel, bias = case.tensors(torch.float32)
+    y = cross_correlation2d(x, kernel, bias=bias, **case.settings())
+    cost = correlation_backward_cost(
+        case.geometry, case.shape, case.out_channels, bias=case.has_bias
+    )
+    bias_bytes = bias.nbytes if bias is not None else 0
+    assert cost.read_bytes == y.nbytes + x.nbytes + kernel.nbytes
+    assert cost.written_bytes == x.nbytes + kernel.nbytes + bias_bytes
+    assert cost.other_ops == (y.numel() if case.has_bias else 0)  # each slope, to its bias's sum
+    assert cost.num_parameters == cost.num_activations == 0
 
 
 @given(cases())
@@ -165,6 +182,13 @@ def test_adaptive_pooling_that_divides_evenly_is_pooling(size: int, rows: int, c
     assert adaptive_pool_cost(shape, (count, count), "max") == plain
     plain = pool_cost(PoolGeometry.of((rows, size)), shape, "avg")
     assert adaptive_pool_cost(shape, (count, count), "avg") == plain
+
+
+def test_adaptive_windows_that_overlap_are_each_counted() -> None:
+    cost = adaptive_pool_cost((1, 1, 1, 5), (1, 2), "avg")  # 0 to 2, and 2 to 4
+    assert cost.other_ops == 6
+    assert adaptive_pool_cost((1, 1, 1, 5), (1, 2), "max").other_ops == 4
+    assert (cost.num_activations, cost.read_bytes, cost.written_bytes) == (2, 20, 8)
 
 
 def test_a_linear_layer_is_torchs() -> None:
