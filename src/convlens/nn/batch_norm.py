@@ -43,7 +43,7 @@ class BatchNorm2d(nn.Module):
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
 
-    def __init__(  # noqa: PLR0913 - torch's settings in torch's order
+    def __init__(
         self,
         num_features: int,
         eps: float = 1e-5,

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from convlens.core.errors import ConfigError
 from convlens.ops.catalog import choose
 from convlens.ops.correlation import cross_correlation2d
-from convlens.ops.geometry import Geometry, PaddingMode, Pair
+from convlens.ops.geometry import Geometry, PaddingMode
+
+Size = int | tuple[int, int]  # one number for both axes, or (rows, columns), as torch has it
 
 
 @final
@@ -40,14 +42,14 @@ tiles are for a 3x3 kernel with stride 1 and dilation 1; this is a 5x5, stride 1
         ShapeError, ValueError: settings that make no sense; the latter are torch's own.
     """
 
-    def __init__(  # noqa: PLR0913 - torch's settings in torch's order, and the algorithm
+    def __init__(  # noqa: PLR0913, PLR0917 - torch's settings in torch's order, and the algorithm
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Pair,
-        stride: Pair = 1,
-        padding: str | Pair = 0,
-        dilation: Pair = 1,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: str | Size = 0,
+        dilation: Size = 1,
         groups: int = 1,
         bias: bool = True,
         padding_mode: PaddingMode = "zeros",
@@ -56,9 +58,18 @@ tiles are for a 3x3 kernel with stride 1 and dilation 1; this is a 5x5, stride 1
         *,
         implementation: str = "native",
     ) -> None:
-        settings: tuple[Any, ...] = (kernel_size, stride, padding, dilation)
         super().__init__(
-            in_channels, out_channels, *settings, groups, bias, padding_mode, device, dtype
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
         )
         self.implementation = implementation
         if implementation != "native":
@@ -112,7 +123,7 @@ tiles are for a 3x3 kernel with stride 1 and dilation 1; this is a 5x5, stride 1
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
         return F.pad(input, (left, left + right, top, top + below), mode)
 
-    def _geometry(self, padding: Pair) -> Geometry:
+    def _geometry(self, padding: Size) -> Geometry:
         return Geometry.of(
             self.kernel_size,
             stride=self.stride,

@@ -14,7 +14,6 @@ from typing import Any, Literal, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import UninitializedParameter
 from torch.utils.hooks import RemovableHandle
 
@@ -126,8 +125,8 @@ class _Pending:
         hook = cls(initializer)
         hook.handle = layer.register_forward_pre_hook(hook, prepend=True, with_kwargs=True)
 
-    def __call__(self, layer: nn.Module, args: Any, kwargs: Any) -> None:
-        assert isinstance(layer, LazyModuleMixin) and self.handle is not None
+    def __call__(self, layer: Any, args: Any, kwargs: Any) -> None:
+        assert self.handle is not None
         if isinstance(layer.weight, UninitializedParameter):
             layer.initialize_parameters(*args, **kwargs)
             _start(layer, self.initializer)

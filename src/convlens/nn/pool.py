@@ -10,8 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from convlens.core.errors import ConfigError
+from convlens.nn.conv import Size
 from convlens.ops.catalog import Operation, adaptive_pool_by, names_for, pool_by
-from convlens.ops.geometry import Pair, PoolGeometry
+from convlens.ops.geometry import PoolGeometry
 from convlens.ops.pooling import adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d
 
 
@@ -37,19 +38,18 @@ class MaxPool2d(nn.MaxPool2d):
         ShapeError: a window that makes no sense.
     """
 
-    def __init__(  # noqa: PLR0913 - torch's settings in torch's order, and the algorithm
+    def __init__(
         self,
-        kernel_size: Pair,
-        stride: Pair | None = None,
-        padding: Pair = 0,
-        dilation: Pair = 1,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        dilation: Size = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
         *,
         implementation: str = "native",
     ) -> None:
-        window: tuple[Any, ...] = (kernel_size, stride, padding, dilation)
-        super().__init__(*window, return_indices, ceil_mode)
+        super().__init__(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
         self.implementation = implementation
         if implementation != "native":
             _refuse(self, "return_indices", return_indices)
@@ -93,19 +93,20 @@ implementation='fft'): implementation 'fft' has no pool
         ShapeError: a window that makes no sense.
     """
 
-    def __init__(  # noqa: PLR0913 - torch's settings in torch's order, and the algorithm
+    def __init__(
         self,
-        kernel_size: Pair,
-        stride: Pair | None = None,
-        padding: Pair = 0,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
         *,
         implementation: str = "native",
     ) -> None:
-        window: tuple[Any, ...] = (kernel_size, stride, padding)
-        super().__init__(*window, ceil_mode, count_include_pad, divisor_override)
+        super().__init__(
+            kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+        )
         self.implementation = implementation
         if implementation != "native":
             _refuse(self, "divisor_override", divisor_override)
@@ -143,7 +144,7 @@ class AdaptiveMaxPool2d(nn.AdaptiveMaxPool2d):
 
     def __init__(
         self,
-        output_size: int | None | tuple[int | None, int | None],
+        output_size: int | tuple[int | None, int | None] | None,
         return_indices: bool = False,
         *,
         implementation: str = "native",
@@ -178,7 +179,7 @@ class AdaptiveAvgPool2d(nn.AdaptiveAvgPool2d):
 
     def __init__(
         self,
-        output_size: int | None | tuple[int | None, int | None],
+        output_size: int | tuple[int | None, int | None] | None,
         *,
         implementation: str = "native",
     ) -> None:
@@ -244,12 +245,11 @@ def _named(layer: nn.Module, choose: Callable[[str], object]) -> None:
         raise ConfigError(f"{layer}: {error.what}", fix=error.fix) from None
 
 
-def _size(
-    output_size: int | None | Sequence[int | None], images: Tensor
-) -> tuple[int, int]:
+def _size(output_size: int | Sequence[int | None] | None, images: Tensor) -> tuple[int, int]:
     """The output size in numbers; None is the size of the image, as in torch."""
     sizes = output_size if isinstance(output_size, Sequence) else (output_size, output_size)
     rows, columns = (
-        images.shape[axis] if size is None else size for axis, size in zip((-2, -1), sizes, strict=True)
+        images.shape[axis] if size is None else size
+        for axis, size in zip((-2, -1), sizes, strict=True)
     )
     return rows, columns
