@@ -6,13 +6,14 @@ python docs/generate.py --check    exit 1 if one of them is not what would be wr
 
 import inspect
 import io
+import json
 import re
 import sys
 import tokenize
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from typer.testing import CliRunner
 
@@ -85,7 +86,10 @@ def _table(config: Any) -> str:
 
 
 def _type_text(kind: type, name: str) -> str:
-    """The annotation as it is written in the source."""
+    """The annotation as it is written in the source; the choices where it is a name for some."""
+    annotation = get_type_hints(kind)[name]
+    if get_origin(annotation) is Literal:
+        return f"Literal[{', '.join(json.dumps(choice) for choice in get_args(annotation))}]"
     found = re.search(rf"^    {name}: (.+?)(?: =|  #|$)", inspect.getsource(kind), re.MULTILINE)
     assert found is not None, f"{kind.__name__}.{name}"
     return found[1]

@@ -14,11 +14,14 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from convlens.core.shapes import Batch, Logits
-from convlens.nn.init import initialize
+from convlens.nn.conv import Conv2d
+from convlens.nn.init import InitializerName, initialize
+from convlens.nn.pool import AvgPool2d, MaxPool2d, pooling_beside
+from convlens.ops.catalog import ImplementationName
 from convlens.ops.window import Window
 
 ACTIVATIONS = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU}
-POOLS = {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}
+POOLS = {"avg": AvgPool2d, "max": MaxPool2d}
 
 STEM, STAGE, POOL = Window(5, padding=2), Window(5), Window(2, stride=2)
 
@@ -32,21 +35,36 @@ class LeNetConfig:
     image_size: PositiveInt = 28  # height and width of the input, pixels; at least 12
     activation: Literal["sigmoid", "relu"] = "sigmoid"
     pooling: Literal["avg", "max"] = "avg"
-    init: Literal["xavier", "kaiming", "torch"] = "xavier"  # how weights start
+    init: InitializerName = "xavier"  # how weights start
+    implementation: ImplementationName = "native"  # of the convolutions and, where it has a
+    # pooling, of the pools too (else theirs is native); Winograd's cannot do the 5x5 kernels
 
 
 class LeNet(nn.Module):
-    """head(body(stem(x))), each convolution followed by activation and 2x2 pooling."""
+    """head(body(stem(x))), each convolution followed by activation and 2x2 pooling.
+
+    Raises:
+        ConfigError: the implementation cannot do 5x5 kernels; says which can.
+        ShapeError: the images are too small.
+    """
 
     def __init__(self, config: LeNetConfig) -> None:
         super().__init__()
         activation, pool = ACTIVATIONS[config.activation], POOLS[config.pooling]
+        implementation = config.implementation
+        pooling = pooling_beside(implementation)
 
         def stage(in_channels: int, out_channels: int, window: Window) -> nn.Sequential:
             return nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, window.kernel, padding=window.padding),
+                Conv2d(
+                    in_channels,
+                    out_channels,
+                    window.kernel,
+                    padding=window.padding,
+                    implementation=implementation,
+                ),
                 activation(),
-                pool(POOL.kernel, POOL.stride),
+                pool(POOL.kernel, POOL.stride, implementation=pooling),
             )
 
         side = config.image_size

@@ -1,16 +1,27 @@
 """How weights start: the initialisers by name, applied so that none is missed in silence.
 
-Source: Glorot and Bengio (2010), https://proceedings.mlr.press/v9/glorot10a.html (Xavier);
-He et al. (2015), https://arxiv.org/abs/1502.01852 (Kaiming).
+Source: Glorot and Bengio (2010), https://proceedings.mlr.press/v9/glorot10a.html (xavier);
+He et al. (2015), https://arxiv.org/abs/1502.01852 (kaiming);
+LeCun et al. (1998), http://yann.lecun.com/exdb/publis/pdf/lecun-98b.pdf, section 4.6 (lecun);
+Krizhevsky et al. (2012), https://papers.nips.cc/paper/4824, section 5 (normal);
+Saxe et al. (2013), https://arxiv.org/abs/1312.6120 (orthogonal).
+Differs from d2l: `init_cnn` there passes by each layer that is still lazy, and says nothing.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, final
 
+import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
+from torch.utils.hooks import RemovableHandle
 
-from convlens.core.errors import ShapeError
+from convlens.core.errors import ConfigError
 from convlens.core.names import Table
+
+Initializer = Callable[[Tensor], None]
+InitializerName = Literal["kaiming", "lecun", "normal", "orthogonal", "torch", "xavier"]
 
 
 def _xavier(weight: Tensor) -> None:
@@ -21,31 +32,102 @@ def _kaiming(weight: Tensor) -> None:
     nn.init.kaiming_normal_(weight, nonlinearity="relu")
 
 
+def _lecun(weight: Tensor) -> None:
+    nn.init.kaiming_normal_(weight, nonlinearity="linear")
+
+
+def _normal(weight: Tensor) -> None:
+    nn.init.normal_(weight, std=0.01)
+
+
+def _orthogonal(weight: Tensor) -> None:
+    nn.init.orthogonal_(weight)
+
+
 def _unchanged(weight: Tensor) -> None:
     del weight
 
 
-INITIALIZERS: Table[Callable[[Tensor], None]] = Table(
+INITIALIZERS: Table[Initializer] = Table(
     "initialiser",
     ("xavier", _xavier),  # variance 2 / (fan in + fan out), uniform; for sigmoid and tanh
     ("kaiming", _kaiming),  # variance 2 / fan in, normal; for ReLU
+    ("lecun", _lecun),  # variance 1 / fan in, normal; for layers without a nonlinearity, and SELU
+    ("normal", _normal),  # standard deviation 0.01 whatever the size, as AlexNet and VGG had it
+    ("orthogonal", _orthogonal),  # the rows, flattened, are orthonormal, or the columns are
     ("torch", _unchanged),  # as PyTorch's layers start: uniform within 1 / sqrt(fan in)
 )
+
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED, nn.Linear)
 
 
 def initialize(module: nn.Module, name: str) -> None:
     """Start every convolution's and linear layer's weights in `module`; biases stay.
 
+    Call it when all layers are there: last in a constructor, or from outside. A module without any
+    such layer is refused, since then it was called too early or on the wrong part.
+
+    A lazy layer has no weights yet. Its start is remembered and made when its first input gives it
+    weights, or dropped if a state dict gives them first. That was chosen over an error because a
+    lazy network is a legal one, and "pass a batch first" is the step that people forget. The
+    chance is drawn at that first input, so set the seed before it: a lazy network and its eager
+    twin start equally spread, not with equal numbers.
+
+    A transposed convolution starts like the ordinary one with the same channels in and out.
+
     Raises:
         UnknownName: no initialiser of that name.
-        ShapeError: a lazy layer has no weights yet, so it would be skipped in silence.
+        ConfigError: no convolution or linear layer in `module`.
     """
     initializer = INITIALIZERS[name]
-    for path, part in module.named_modules():
-        if isinstance(part, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)):
-            if isinstance(part.weight, UninitializedParameter):
-                raise ShapeError(
-                    f"{path}: a lazy layer has no weights to initialise yet",
-                    fix="pass a batch through the network first",
-                )
-            initializer(part.weight)
+    layers = [part for part in module.modules() if isinstance(part, WEIGHTED)]
+    if not layers:
+        raise ConfigError(
+            f"{type(module).__name__} holds no convolution or linear layer to initialise",
+            fix="call initialize after the layers are made, as the last line of the constructor",
+        )
+    for layer in layers:
+        if isinstance(layer.weight, UninitializedParameter):
+            _Pending.on(layer, initializer)
+        else:
+            _start(layer, initializer)
+
+
+def _start(layer: nn.Module, initializer: Initializer) -> None:
+    weight = layer.weight
+    assert isinstance(weight, nn.Parameter)
+    if isinstance(layer, TRANSPOSED) and initializer is not _unchanged:
+        groups = layer.groups
+        per_group = weight.shape[0] // groups, weight.shape[1]  # channels in, channels out
+        ordinary = weight.new_empty(groups * per_group[1], per_group[0], *weight.shape[2:])
+        initializer(ordinary)
+        turned = ordinary.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+        with torch.no_grad():
+            weight.copy_(turned)
+    else:
+        initializer(weight)
+
+
+@final
+@dataclass(eq=False)
+class _Pending:
+    """A forward pre-hook on a lazy layer: give it weights, start them, be gone.
+
+    It runs before torch's own hook, so that it can tell weights that were loaded from none.
+    """
+
+    initializer: Initializer
+    handle: RemovableHandle | None = None  # a deep copy of the layer gets one for its own hooks
+
+    @classmethod
+    def on(cls, layer: nn.Module, initializer: Initializer) -> None:
+        hook = cls(initializer)
+        hook.handle = layer.register_forward_pre_hook(hook, prepend=True, with_kwargs=True)
+
+    def __call__(self, layer: Any, args: Any, kwargs: Any) -> None:
+        assert self.handle is not None
+        if isinstance(layer.weight, UninitializedParameter):
+            layer.initialize_parameters(*args, **kwargs)
+            _start(layer, self.initializer)
+        self.handle.remove()

@@ -27,6 +27,9 @@ Transpose = Callable[[Tensor, Tensor, Tensor | None, Geometry, tuple[int, int]],
 Pool = Callable[[Tensor, PoolGeometry, Reduce], Tensor]
 AdaptivePool = Callable[[Tensor, tuple[int, int], Reduce], Tensor]
 Operation = Literal["transpose", "pool", "adaptive_pool"]
+ImplementationName = Literal[  # the names below, for the settings of a model
+    "fft", "matrix", "native", "reference", "unfold", "winograd-2x2", "winograd-4x4"
+]
 
 
 def _can_do_all(geometry: Geometry) -> str:
