@@ -91,6 +91,8 @@ def cases(
     modes: tuple[PaddingMode, ...] = PADDING_MODES,
     least_kernel: int = 1,
     spare: int = 4,
+    most_groups: int = 3,
+    least_batch: int = 0,
 ) -> Case:
     """A random correlation: kernels up to `kernel`, and so on for the other settings."""
     mode = draw(st.sampled_from(modes))
@@ -102,10 +104,10 @@ def cases(
         dilation=st.integers(1, dilation),
     )
     rows, columns = draw(window), draw(window)
-    groups = draw(st.integers(1, 3))
+    groups = draw(st.integers(1, most_groups))
     channels = st.integers(1, 2).map(lambda count: count * groups)
     shape = (
-        draw(st.integers(0, 2)),
+        draw(st.integers(least_batch, 2)),
         draw(channels),
         draw(sizes_for(rows, mode, spare)),
         draw(sizes_for(columns, mode, spare)),

@@ -42,10 +42,9 @@ def test_flops_are_what_torch_counts_forward(case: Case) -> None:
     assert cost.flops == counted(lambda: cross_correlation2d(x, kernel, bias=bias, **keywords))
 
 
-@given(cases(modes=("zeros",)), st.booleans())
+@given(cases(modes=("zeros",), most_groups=1), st.booleans())  # torch forgets groups here
 @settings(max_examples=40)
 def test_flops_are_what_torch_counts_backward(case: Case, input_gradient: bool) -> None:
-    assume(case.geometry.groups == 1)  # torch leaves the groups out of the kernel's gradient
     cost = correlation_backward_cost(
         case.geometry, case.shape, case.out_channels, input_gradient=input_gradient
     )

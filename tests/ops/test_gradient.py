@@ -164,16 +164,14 @@ def test_the_inputs_gradient_is_the_transposed_correlation(case: Case) -> None:
     assert torch.equal(found, transposed2d(grad_y, kernel, **keywords))
 
 
-@given(cases(modes=("zeros",), kernel=4))
+@given(cases(modes=("zeros",), kernel=4, most_groups=1, least_batch=1))
 @settings(max_examples=40)
 def test_the_kernels_gradient_is_a_correlation_whose_stride_and_dilation_swap(case: Case) -> None:
     geometry = case.geometry
-    assume(geometry.groups == 1)
     rows, columns = geometry.rows, geometry.columns
     size = geometry.output_size(*case.shape[2:])
     x = whole(*case.shape, seed=case.seed)
     grad_y = whole(case.shape[0], case.out_channels, *size, seed=case.seed + 1)
-    assume(x.shape[0] > 0)
     swapped = cross_correlation2d(
         x.transpose(0, 1),
         grad_y.transpose(0, 1),
