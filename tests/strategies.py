@@ -81,7 +81,7 @@ def sizes_for(draw: st.DrawFn, window: Window, mode: PaddingMode, spare: int = 4
 
 
 @st.composite
-def cases(
+def cases(  # noqa: PLR0913 - one for each setting to bound
     draw: st.DrawFn,
     *,
     kernel: int = 7,

@@ -48,9 +48,19 @@ def read_picture(path: Path, *, channels: int, size: int, light_on_dark: bool) -
         image = ImageOps.invert(image)
     if image.size != (size, size):
         notes.append(f"{image.width}x{image.height} to {size}x{size}")
-        image = ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR, color=_edge(image))
+        image = _square(image, size)
     array = np.asarray(image).reshape(size, size, channels)
     return Picture(torch.from_numpy(array.copy()).permute(2, 0, 1).contiguous(), tuple(notes))
+
+
+def _square(image: Image.Image, size: int) -> Image.Image:
+    """The whole picture, scaled to fit and centred on the colour of its corner."""
+    scale = size / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    square = Image.new(image.mode, (size, size), _edge(image))
+    fitted = image.resize((width, height), Image.Resampling.BILINEAR)
+    square.paste(fitted, ((size - width) // 2, (size - height) // 2))
+    return square
 
 
 def _open(path: Path, notes: list[str]) -> Image.Image:
