@@ -43,9 +43,7 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
     splits = _to_device(split(data, recipe.data.validation), device)
     with reproducible(derive(recipe.train.seed, _INIT)):
         model = build(recipe.model_name, recipe.model).to(device)
-        build_optimizer(
-            model, recipe.train
-        )  # what contradicts itself fails before a folder is made
+        build_optimizer(model, recipe.train)  # settings that clash fail before there is a folder
         run = create_run(recipe.name, out)
         run.write_recipe(recipe.to_table())
         md5 = {Path(file.path).name: file.md5 for file in data.files}
