@@ -19,11 +19,22 @@ def test_a_derived_seed_has_63_bits_and_is_always_the_same(
     assert derive(seed, *path) == derive(seed, *path)
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**20)), min_size=2, unique=True)
+@given(st.tuples(seeds, paths), st.tuples(seeds, paths))
+def test_other_seeds_and_other_paths_give_other_seeds(
+    one: tuple[int, tuple[int, ...]], other: tuple[int, tuple[int, ...]]
+) -> None:
+    same = derive(one[0], *one[1]) == derive(other[0], *other[1])
+    assert same == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [((7,), (7, 0)), ((7, 1), (7, 1, 0)), ((2**32,), (0, 1)), ((2**32 + 5, 3), (5, 1, 3))],
 )
-def test_other_seeds_and_other_uses_give_other_seeds(uses: list[tuple[int, int]]) -> None:
-    assert len({derive(seed, use) for seed, use in uses}) == len(uses)
+def test_a_path_is_more_than_the_digits_it_is_made_of(
+    one: tuple[int, ...], other: tuple[int, ...]
+) -> None:
+    assert derive(*one) != derive(*other)
 
 
 @given(seeds.map(derive))

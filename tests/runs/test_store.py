@@ -94,6 +94,15 @@ def test_runs_created_at_the_same_time_have_folders_of_their_own(tmp_path: Path)
     assert sorted(names) == sorted(f"lenet-{number}" for number in range(1, 41))
 
 
+def test_a_number_that_was_taken_meanwhile_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        (tmp_path / f"lenet-{number}").mkdir()
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter(()))  # as seen before they were made
+    assert create_run("lenet", tmp_path).name == "lenet-3"
+
+
 @pytest.mark.parametrize("inner", ["", "runs"])
 def test_where_no_folder_can_be_made_the_error_says_so(tmp_path: Path, inner: str) -> None:
     file = tmp_path / "file"

@@ -232,7 +232,7 @@ def test_each_epoch_trains_in_training_mode(small_splits: Splits) -> None:
             modes.append(self.training)
             return super().forward(input)
 
-    train(Watched(*network()), small_splits)
+    train(Watched(*network()).eval(), small_splits)
     assert [(mode, len(list(some))) for mode, some in groupby(modes)] == [(True, 5), (False, 2)] * 2
 
 
