@@ -18,6 +18,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"eps": 1e-3, "momentum": 0.7},
     {"momentum": None},
     {"affine": False},
+    {"bias": False},
     {"track_running_stats": False},
     {"momentum": 0.0},
     {"momentum": 1.0},
@@ -71,7 +72,7 @@ def test_any_size_is_torchs(n: int, height: int, width: int, training: bool, see
 
 def test_a_trained_channel_has_mean_0_and_variance_1() -> None:
     x = 5 * normal(8, 3, 6, 6) + 2
-    y = BatchNorm2d(3, eps=0, affine=False, dtype=torch.float64)(x)
+    y = BatchNorm2d(3, eps=0.0, affine=False, dtype=torch.float64)(x)
     torch.testing.assert_close(y.mean((0, 2, 3)), torch.zeros(3).double())
     torch.testing.assert_close(y.var((0, 2, 3), correction=0), torch.ones(3).double())
 
@@ -143,8 +144,9 @@ def test_the_running_mean_nears_the_mean_of_the_data_step_by_step() -> None:
 )
 def test_settings_that_make_no_sense_are_refused(given: dict[str, Any]) -> None:
     (setting,) = given
+    defaults: dict[str, Any] = {"num_features": 3}
     with pytest.raises(ConfigError, match=f"^{setting}="):
-        BatchNorm2d(**{"num_features": 3, **given})
+        BatchNorm2d(**(defaults | given))
 
 
 @pytest.mark.usefixtures("as_a_user")

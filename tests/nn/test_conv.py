@@ -95,6 +95,7 @@ def test_every_able_implementation_computes_torchs_layer(case: Case) -> None:
             assert_same(ours, torchs, x)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")  # torch's, of its own
 @pytest.mark.parametrize("implementation", CHOSEN)
 @pytest.mark.parametrize("mode", PADDING_MODES)
 def test_same_and_valid_pad_as_torch_does(implementation: str, mode: PaddingMode) -> None:
@@ -148,6 +149,7 @@ def test_an_unknown_implementation_is_an_error_with_the_nearest_name() -> None:
         Conv2d(1, 1, 3, implementation="unfould")
 
 
+@pytest.mark.usefixtures("as_a_user")
 def test_settings_that_make_no_sense_are_refused_before_any_data() -> None:
     with pytest.raises(ShapeError, match="stride"):
         Conv2d(1, 1, 3, stride=0, implementation="unfold")
