@@ -206,6 +206,12 @@ def test_the_names_of_the_settings_are_the_names_of_the_table() -> None:
     assert sorted(get_args(InitializerName)) == list(INITIALIZERS)
 
 
+def test_a_weight_that_is_computed_is_refused() -> None:
+    model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)))
+    with pytest.raises(ConfigError, match="computed from others"):
+        initialize(model, "xavier")
+
+
 def test_an_unknown_initialiser_is_an_error_with_the_nearest_name() -> None:
     with pytest.raises(UnknownName, match="no initialiser 'xavir'; did you mean 'xavier'"):
         initialize(network(), "xavir")
