@@ -1,6 +1,7 @@
 """LeNet has the shapes of the book's figure and computes what its settings say."""
 
-from typing import Literal, get_args
+from dataclasses import replace
+from typing import Any, Literal, get_args
 
 import pytest
 import torch
@@ -9,8 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from convlens.core.errors import ShapeError
+from convlens.core.errors import ConfigError, ShapeError
 from convlens.models.lenet import ACTIVATIONS, POOLS, LeNet, LeNetConfig
+from convlens.nn.init import INITIALIZERS
+from convlens.ops.catalog import IMPLEMENTATIONS, ImplementationName, refusal
+from convlens.ops.geometry import Geometry
+from tests.strategies import normal
 
 BOOK = [  # d2l 7.6: the output of each layer for one 28x28 image
     ("Conv2d", (1, 6, 28, 28)),
@@ -28,6 +33,11 @@ BOOK = [  # d2l 7.6: the output of each layer for one 28x28 image
 ]
 Activation = Literal["sigmoid", "relu"]
 Pooling = Literal["avg", "max"]
+ABLE = [
+    name
+    for name in get_args(ImplementationName)
+    if name != "native" and not refusal(name, Geometry.of(5))
+]
 
 
 def test_the_layers_and_their_outputs_are_the_books() -> None:
@@ -85,3 +95,90 @@ def test_weights_start_by_the_initialiser_of_the_settings() -> None:
     bound = (6 / (400 + 120)) ** 0.5
     first = next(m for m in model.head if isinstance(m, nn.Linear))
     assert 0.99 * bound < first.weight.abs().max().item() <= bound * (1 + 1e-6)
+
+
+def plain_lenet() -> nn.Sequential:
+    """The book's LeNet of torch's layers alone, made in the order the book makes it."""
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2, 2),
+        nn.Conv2d(6, 16, 5), nn.Sigmoid(), nn.AvgPool2d(2, 2),
+        nn.Flatten(),
+        nn.Linear(400, 120), nn.Sigmoid(), nn.Linear(120, 84), nn.Sigmoid(), nn.Linear(84, 10),
+    )  # fmt: skip
+    for layer in model:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+    return model
+
+
+@pytest.mark.parametrize("implementation", ["native", *ABLE])
+def test_a_seed_starts_it_with_the_very_weights_of_torchs_layers(
+    implementation: ImplementationName,
+) -> None:
+    torch.manual_seed(3)
+    model = LeNet(LeNetConfig(implementation=implementation))
+    after = torch.rand(1)
+    torch.manual_seed(3)
+    plain = plain_lenet()
+    assert torch.equal(torch.rand(1), after)  # as many numbers were drawn
+    for ours, torchs in zip(model.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(ours, torchs)
+
+
+def test_native_trains_to_the_very_weights_of_torchs_layers() -> None:
+    torch.manual_seed(3)
+    model = LeNet(LeNetConfig())
+    torch.manual_seed(3)
+    plain = plain_lenet()
+    x, y = normal(8, 1, 28, 28, dtype=torch.float32), torch.arange(8)
+    for network in (model, plain):
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            F.cross_entropy(network(x), y).backward()
+            optimizer.step()
+    for ours, torchs in zip(model.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(ours, torchs)
+
+
+@pytest.mark.parametrize("implementation", ABLE)
+@pytest.mark.parametrize(("pooling", "activation"), [("avg", "sigmoid"), ("max", "relu")])
+def test_a_step_on_any_able_implementation_is_natives(
+    implementation: ImplementationName, pooling: Pooling, activation: Activation
+) -> None:
+    """In float64 each sum is exact to about 1e-14, which 1e-10 leaves room to grow through."""
+    config = LeNetConfig(pooling=pooling, activation=activation, image_size=16)
+    native = LeNet(config).double()
+    other = LeNet(replace(config, implementation=implementation)).double()
+    other.load_state_dict(native.state_dict())
+    x, y = normal(2, 1, 16, 16), torch.tensor([3, 7])
+    losses: list[Tensor] = []
+    for network in (native, other):
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+        loss = F.cross_entropy(network(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss)
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-10, atol=0)
+    for ours, natives in zip(other.parameters(), native.parameters(), strict=True):
+        assert natives.grad is not None and natives.grad.abs().max() > 0
+        torch.testing.assert_close(ours.grad, natives.grad, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(ours, natives, rtol=1e-10, atol=1e-12)
+    native.load_state_dict(other.state_dict())
+    torch.testing.assert_close(native(x), other(x), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("implementation", [n for n in IMPLEMENTATIONS if n.startswith("wino")])
+def test_what_cannot_do_5x5_kernels_is_refused_with_those_that_can(
+    implementation: ImplementationName,
+) -> None:
+    with pytest.raises(
+        ConfigError, match=r"(?s)kernel_size=\(5, 5\).*these can: fft, matrix"
+    ) as caught:
+        LeNet(LeNetConfig(implementation=implementation))
+    assert caught.value.fix == f"these can: {', '.join(sorted(['native', *ABLE]))}"
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_it_can_start_by_any_initialiser(name: Any) -> None:
+    assert LeNet(LeNetConfig(init=name))(torch.rand(2, 1, 28, 28)).isfinite().all()

@@ -16,6 +16,7 @@ terms of a sum, the bias counted:
 """
 
 import math
+from typing import get_args
 
 import pytest
 import torch
@@ -29,6 +30,7 @@ from convlens.ops.algorithms import native, winograd
 from convlens.ops.algorithms.padding import pad
 from convlens.ops.catalog import (
     IMPLEMENTATIONS,
+    ImplementationName,
     adaptive_pool_by,
     choose,
     names_for,
@@ -227,3 +229,7 @@ def test_what_an_implementation_lacks_is_said() -> None:
 
 def test_every_entry_says_what_it_is_and_where_it_comes_from() -> None:
     assert all(entry.about and entry.source for entry in IMPLEMENTATIONS.values())
+
+
+def test_the_names_for_settings_are_the_names_of_the_table() -> None:
+    assert list(get_args(ImplementationName)) == list(IMPLEMENTATIONS)

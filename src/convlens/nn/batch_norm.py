@@ -52,6 +52,8 @@ class BatchNorm2d(nn.Module):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if num_features < 1:
@@ -70,7 +72,7 @@ class BatchNorm2d(nn.Module):
             return torch.full((num_features,), value, device=device, dtype=dtype)
 
         self.register_parameter("weight", nn.Parameter(full(1.0)) if affine else None)
-        self.register_parameter("bias", nn.Parameter(full(0.0)) if affine else None)
+        self.register_parameter("bias", nn.Parameter(full(0.0)) if affine and bias else None)
         tracked = track_running_stats
         self.register_buffer("running_mean", full(0.0) if tracked else None)
         self.register_buffer("running_var", full(1.0) if tracked else None)
@@ -93,15 +95,18 @@ class BatchNorm2d(nn.Module):
         else:
             mean, variance = self.running_mean, self.running_var
         y = (x - mean[:, None, None]) / (variance + self.eps).sqrt()[:, None, None]
-        if self.weight is not None and self.bias is not None:
-            y = y * self.weight[:, None, None] + self.bias[:, None, None]
+        if self.weight is not None:
+            y = y * self.weight[:, None, None]
+        if self.bias is not None:
+            y = y + self.bias[:, None, None]
         return y.to(input.dtype)
 
     def extra_repr(self) -> str:
         """The settings of the layer, as torch prints them."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
         )
 
     @torch.no_grad()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from convlens.core.errors import ConfigError
 from convlens.ops.catalog import choose
 from convlens.ops.correlation import cross_correlation2d
-from convlens.ops.geometry import Geometry, PaddingMode
+from convlens.ops.geometry import Geometry, PaddingMode, pair
 
 Size = int | tuple[int, int]  # one number for both axes, or (rows, columns), as torch has it
 
@@ -105,8 +105,8 @@ tiles are for a 3x3 kernel with stride 1 and dilation 1; this is a 5x5, stride 1
 
     def _padding(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """The padding on each side, and what "same" adds below and to the right besides."""
-        if isinstance(self.padding, tuple):
-            return (self.padding[0], self.padding[1]), (0, 0)
+        if not isinstance(self.padding, str):
+            return pair(self.padding, "padding"), (0, 0)
         if self.padding == "valid":
             return (0, 0), (0, 0)
         geometry = self._geometry(0)

@@ -65,8 +65,9 @@ WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED, nn.Linear)
 def initialize(module: nn.Module, name: str) -> None:
     """Start every convolution's and linear layer's weights in `module`; biases stay.
 
-    Call it when all layers are there: last in a constructor, or from outside. A module without any
-    such layer is refused, since then it was called too early or on the wrong part.
+    Call it when all layers are there, last in a constructor or from outside: it starts those it
+    finds, and leaves alone a layer that is added or exchanged later. A module without any such
+    layer is refused, since then it was called too early or on the wrong part.
 
     A lazy layer has no weights yet. Its start is remembered and made when its first input gives it
     weights, or dropped if a state dict gives them first. That was chosen over an error because a
@@ -78,7 +79,7 @@ def initialize(module: nn.Module, name: str) -> None:
 
     Raises:
         UnknownName: no initialiser of that name.
-        ConfigError: no convolution or linear layer in `module`.
+        ConfigError: no convolution or linear layer in `module`, or one whose weight is computed.
     """
     initializer = INITIALIZERS[name]
     layers = [part for part in module.modules() if isinstance(part, WEIGHTED)]
@@ -96,7 +97,11 @@ def initialize(module: nn.Module, name: str) -> None:
 
 def _start(layer: nn.Module, initializer: Initializer) -> None:
     weight = layer.weight
-    assert isinstance(weight, nn.Parameter)
+    if not isinstance(weight, nn.Parameter):  # filling it would change a passing result only
+        raise ConfigError(
+            f"{layer}: its weight is computed from others, as weight_norm makes it",
+            fix="call initialize before the weight is parametrised",
+        )
     if isinstance(layer, TRANSPOSED) and initializer is not _unchanged:
         groups = layer.groups
         per_group = weight.shape[0] // groups, weight.shape[1]  # channels in, channels out

@@ -144,7 +144,7 @@ class AdaptiveMaxPool2d(nn.AdaptiveMaxPool2d):
 
     def __init__(
         self,
-        output_size: int | tuple[int | None, int | None] | None,
+        output_size: int | tuple[int | None, int | None],
         return_indices: bool = False,
         *,
         implementation: str = "native",
@@ -179,7 +179,7 @@ class AdaptiveAvgPool2d(nn.AdaptiveAvgPool2d):
 
     def __init__(
         self,
-        output_size: int | tuple[int | None, int | None] | None,
+        output_size: int | tuple[int | None, int | None],
         *,
         implementation: str = "native",
     ) -> None:

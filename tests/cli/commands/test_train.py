@@ -78,6 +78,25 @@ def test_the_same_seed_gives_the_same_metrics_and_the_same_weights(
     assert first.weights_path("last").read_bytes() == second.weights_path("last").read_bytes()
 
 
+def test_a_run_trained_by_another_implementation_learns_the_same_and_is_read_by_native(
+    convlens: Convlens, small_recipe: Sequence[str], tmp_path: Path
+) -> None:
+    losses: list[float] = []
+    for name in ("native", "unfold"):
+        result = convlens(
+            "train", "lenet-modern", *small_recipe, "--out", tmp_path, "--json",
+            "--set", f"model.implementation={name}",
+        )  # fmt: skip
+        assert result.code == 0
+        assert Run(Path(result.json["run"])).read_recipe()["model"]["implementation"] == name
+        losses.append(result.json["test"]["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)  # float32, a few steps
+    recipe = tmp_path / "lenet-modern-2" / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace('"unfold"', '"native"'))
+    again = convlens("evaluate", tmp_path / "lenet-modern-2", "--json")
+    assert again.json["loss"] == pytest.approx(losses[1], rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -90,6 +109,11 @@ def test_the_same_seed_gives_the_same_metrics_and_the_same_weights(
         (["lenet", "--epochs", "-3"], ["train.epochs", "greater than 0", "-3"]),
         (["lenet", "--epochs", "many"], ["--epochs", "integer"]),
         (["lenet", "--set", "model.activation=rellu"], ["model.activation", "'relu'"]),
+        (
+            ["lenet", "--set", "model.implementation=winograd-2x2"],
+            ["Conv2d(1, 6, kernel_size=(5, 5)", "'winograd-2x2' cannot", "these can: fft, matrix"],
+        ),
+        (["lenet", "--set", "model.implementation=unfould"], ["model.implementation", "'unfold'"]),
         (["lenet", "--device", "cuda:99"], ["train.device", "cuda:99"]),
         (["lenet", "--set", "data.image_size=4"], ["spans"]),
         (["lenet", "--set", "lr"], ["'lr' is not a setting"]),
