@@ -6,13 +6,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-PACKAGES = ("convlens", "torch", "numpy")
+from convlens import __version__
 
 
 def provenance(device: torch.device, data_md5: Mapping[str, str]) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def provenance(device: torch.device, data_md5: Mapping[str, str]) -> dict[str, A
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {"convlens": __version__, "torch": torch.__version__, "numpy": np.__version__},
         "commit": commit(),
         "platform": platform.platform(),
         "cpu": cpu_name(),

@@ -57,7 +57,7 @@ class Run:
     @property
     def name(self) -> str:
         """The folder's name, as in `lenet-3`."""
-        return self.path.name
+        return self.path.resolve().name  # also of "."
 
     def weights_path(self, which: str) -> Path:
         """Where the weights `which` ("last" or "best") are."""
