@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from torch import Tensor, nn
 
 from convlens.core.errors import ConfigError, ShapeError, UnknownName
@@ -58,9 +58,11 @@ def test_native_is_torchs_layer_and_none_of_our_checks(monkeypatch: pytest.Monke
 def test_every_able_implementation_computes_torchs_max_pool(case: PoolCase) -> None:
     dilation = case.geometry.rows.dilation, case.geometry.columns.dilation
     given_settings = case.settings(dilation=dilation)
+    torchs, x = nn.MaxPool2d(**given_settings), normal(*case.shape, seed=case.seed)
+    # Where a window sees only padding, torch's slope is undefined, and asking for it can crash.
+    assume(torchs(x).isfinite().all())
     for name in CHOSEN:
-        ours = MaxPool2d(**given_settings, implementation=name)
-        assert_same(ours, nn.MaxPool2d(**given_settings), normal(*case.shape, seed=case.seed))
+        assert_same(MaxPool2d(**given_settings, implementation=name), torchs, x)
 
 
 @settings(max_examples=40)
