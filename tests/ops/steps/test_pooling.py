@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from convlens.core.errors import ConfigError, ShapeError
 from convlens.ops.geometry import PoolGeometry, Reduce
 from convlens.ops.pooling import avg_pool2d, max_pool2d
-from convlens.ops.steps.pooling import Pooling, first_greatest
+from convlens.ops.steps.pooling import Pooling, PoolingBackward, first_greatest
 from tests.strategies import PoolCase, pool_cases, whole
 
 
@@ -51,13 +51,9 @@ def test_the_shares_sum_to_the_gradient(case: PoolCase) -> None:
         grad_y = whole(*opened.output_shape(), seed=case.seed + 1)
         if reduce == "max" and not opened.output().isfinite().all():
             continue  # a window that sees only padding has no slope
-        found = [
-            opened.gradient_step(grad_y, (c, r, s)).sum
-            for c in range(opened.x.shape[0])
-            for r in range(opened.x.shape[1])
-            for s in range(opened.x.shape[2])
-        ]
-        expected = opened.gradient(grad_y).flatten()
+        backward = PoolingBackward(opened, grad_y)
+        found = [backward.input_step(cell).sum for cell in backward.cells()]
+        expected = backward.gradient().flatten()
         assert torch.allclose(torch.tensor(found, dtype=torch.float64), expected, atol=1e-12)
 
 
@@ -84,12 +80,20 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ShapeError, match="the output is 1x2x2"):
         opened.step((0, 2, 0))
     with pytest.raises(ShapeError, match="the input is 1x4x4"):
-        opened.gradient_step(torch.ones(1, 2, 2), (0, 4, 0))
+        PoolingBackward(opened, torch.ones(1, 2, 2)).input_step((0, 4, 0))
+    with pytest.raises(ShapeError, match="grad_y has shape"):
+        PoolingBackward(opened, torch.ones(1, 4, 4))
 
 
 def test_the_view_holds_what_was_asked() -> None:
-    opened = Pooling(torch.arange(9.0).reshape(1, 3, 3), PoolGeometry.of(2, stride=1), "avg")
+    opened = Pooling(
+        torch.arange(9.0).double().reshape(1, 3, 3), PoolGeometry.of(2, stride=1), "avg"
+    )
     view = opened.view((opened.step((0, 0, 0)),))
     assert view["operation"] == "avg_pool2d"
     assert view["output"] == [[[2, 3], [5, 6]]]
     assert view["settings"]["kernel_size"] == (2, 2)
+    backward = PoolingBackward(opened, torch.ones(1, 2, 2).double())
+    view = backward.view((backward.input_step((0, 1, 1)),))
+    assert view["grad_input"] == [[[0.25, 0.5, 0.25], [0.5, 1, 0.5], [0.25, 0.5, 0.25]]]
+    assert view["steps"][0].sum == 1

@@ -48,7 +48,7 @@ class Pooling:
     def output(self) -> Float[Tensor, "c oh ow"]:
         """The whole output, by `max_pool2d` or `avg_pool2d`."""
         run = max_pool2d if self.reduce == "max" else avg_pool2d
-        return run(self.x[None], **self._keywords())[0]
+        return run(self.x[None], **self.keywords())[0]
 
     def output_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the output."""
@@ -89,36 +89,11 @@ class Pooling:
         total, divisor = sum((value or 0.0 for value in values), start=0.0), rows[i] * columns[j]
         return PoolStep(cell, pixels, None, total, divisor, total / divisor)
 
-    def gradient(self, grad_y: Float[Tensor, "c oh ow"]) -> Float[Tensor, "c h w"]:
-        """`dL/dx` as a whole, by the backward passes of `ops/gradient.py`."""
-        run = max_pool2d_backward if self.reduce == "max" else avg_pool2d_backward
-        return run(grad_y[None], self.x[None], **self._keywords())[0]
-
-    def gradient_step(self, grad_y: Float[Tensor, "c oh ow"], cell: Cell) -> GradientStep:
-        """How `dL/dx` at `cell` comes about: a share from each window that sees it."""
-        check_place("the input", cell, tuple(self.x.shape))
-        channel, row, column = cell
-        _, height, width = self.output_shape()
-        shares: list[Share] = []
-        for i in (i for i in range(height) if row in self.geometry.rows.taps(i)):
-            for j in (j for j in range(width) if column in self.geometry.columns.taps(j)):
-                step = self.step((channel, i, j))
-                if step.divisor is not None:
-                    factor = 1 / step.divisor
-                else:
-                    won = step.winner is not None and step.pixels[step.winner].source
-                    factor = 1.0 if won == (row, column) else 0.0
-                slope = grad_y[channel, i, j].item()
-                pixel = self.pixel(channel, row, column)
-                shares.append(Share((channel, i, j), slope, pixel, None, factor, slope * factor))
-        total = sum((share.product for share in shares), start=0.0)
-        return GradientStep("x", cell, tuple(shares), total)
-
     def view(self, steps: tuple[PoolStep, ...]) -> Mapping[str, Any]:
         """Everything that a picture of these steps needs, as `plain` can take it."""
         return {
             "operation": f"{self.reduce}_pool2d",
-            "settings": self._keywords(),
+            "settings": self.keywords(),
             "input": self.x.tolist(),
             "output": self.output().tolist(),
             "steps": steps,
@@ -127,7 +102,8 @@ class Pooling:
     def _both(self, setting: str) -> tuple[int, int]:
         return getattr(self.geometry.rows, setting), getattr(self.geometry.columns, setting)
 
-    def _keywords(self) -> dict[str, Any]:
+    def keywords(self) -> dict[str, Any]:
+        """The settings, as `max_pool2d` or `avg_pool2d` takes them."""
         own: dict[str, Any] = (
             {"dilation": self._both("dilation")}
             if self.reduce == "max"
@@ -139,6 +115,71 @@ class Pooling:
             "padding": self._both("padding"),
             "ceil_mode": self.geometry.ceil_mode,
             **own,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolingBackward:
+    """A pooling and the slope of the loss by its output.
+
+    >>> import torch
+    >>> pooling = Pooling(torch.arange(4.0).reshape(1, 2, 2), PoolGeometry.of(2), "avg")
+    >>> PoolingBackward(pooling, torch.ones(1, 1, 1)).input_step((0, 1, 1)).sum
+    0.25
+
+    Raises:
+        ShapeError: `grad_y` has not the output's shape.
+    """
+
+    forward: Pooling
+    grad_y: Float[Tensor, "c oh ow"]
+
+    def __post_init__(self) -> None:
+        self.gradient()  # refuses a wrong shape
+
+    def gradient(self) -> Float[Tensor, "c h w"]:
+        """`dL/dx` as a whole, by the backward passes of `ops/gradient.py`."""
+        run = max_pool2d_backward if self.forward.reduce == "max" else avg_pool2d_backward
+        return run(self.grad_y[None], self.forward.x[None], **self.forward.keywords())[0]
+
+    def cells(self) -> Iterator[Cell]:
+        """Every place of the input."""
+        channels, height, width = self.forward.x.shape
+        return combinations(range(channels), range(height), range(width))
+
+    def input_step(self, cell: Cell) -> GradientStep:
+        """`dL/dx` at `cell`: from each window that sees it, its slope times the cell's share.
+
+        Raises:
+            ShapeError: the input has no such place.
+        """
+        forward = self.forward
+        check_place("the input", cell, tuple(forward.x.shape))
+        channel, row, column = cell
+        _, height, width = forward.output_shape()
+        rows = [i for i in range(height) if row in forward.geometry.rows.taps(i)]
+        columns = [j for j in range(width) if column in forward.geometry.columns.taps(j)]
+        shares: list[Share] = []
+        for i, j in combinations(rows, columns):
+            step = forward.step((channel, i, j))
+            if step.divisor is not None:
+                factor = 1 / step.divisor
+            else:
+                won = step.winner is not None and step.pixels[step.winner].source
+                factor = 1.0 if won == (row, column) else 0.0
+            slope: float = self.grad_y[channel, i, j].item()
+            pixel = forward.pixel(channel, row, column)
+            shares.append(Share((channel, i, j), slope, pixel, None, factor, slope * factor))
+        total = sum((share.product for share in shares), start=0.0)
+        return GradientStep("x", cell, tuple(shares), total)
+
+    def view(self, steps: tuple[GradientStep, ...]) -> Mapping[str, Any]:
+        """Everything that a picture of these steps needs, as `plain` can take it."""
+        return {
+            **self.forward.view(()),
+            "grad_output": self.grad_y.tolist(),
+            "grad_input": self.gradient().tolist(),
+            "steps": steps,
         }
 
 
