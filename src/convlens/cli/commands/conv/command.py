@@ -46,6 +46,7 @@ Entry = Annotated[str, typer.Option(help="Which entry of dL/dkernel: row,column.
 @app.callback(invoke_without_command=True)
 def conv(
     context: typer.Context,
+    *,
     x: Input = "0 1 2; 3 4 5; 6 7 8",
     kernel: Kernel = "0 1; 2 3",
     kernels: Kernels = False,
@@ -75,6 +76,10 @@ def conv(
       convlens conv --input photo.jpg --kernel gaussian:5,1 --groups 3 --at 2,40,60
       convlens conv --pool max --stride 1 --walk
       convlens conv --backward --at 1,1 --json
+
+    The window stands in a box, padding in (), cells that are read or made in [].
+    Numbers are shown to 4 digits, in --json whole. Channels of --input and
+    --kernel have a bar between them: "1 2; 3 4 | 5 6; 7 8".
     """
     if context.invoked_subcommand is not None:
         return
@@ -111,9 +116,10 @@ def _walk(view: "View") -> None:
             if view.count > 1:
                 print(f"step {index} of {view.count}")
             show(view.lines(step))
-            if waits and index < view.count:
-                if input("Enter: the next step, q: stop ").strip().lower() == "q":
-                    break
+            if not waits or index == view.count:
+                continue
+            if input("Enter: the next step, q: stop ").strip().lower() == "q":
+                break
     except EOFError:
         print()
     except KeyboardInterrupt:

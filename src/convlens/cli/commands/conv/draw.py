@@ -37,7 +37,7 @@ def number(value: float | None) -> str:
     """
     if value is None:
         return "-"
-    if value == int(value) if abs(value) < 1e7 else False:
+    if abs(value) < 1e7 and value == int(value):
         return str(int(value))
     return f"{value:.4g}"
 
@@ -86,7 +86,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Text]:
     """Rows of cells under their heads, columns aligned."""
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     lines = [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (heads, *rows)
     ]
     return [Text("  " + lines[0], style="bold"), *(Text("  " + line) for line in lines[1:])]

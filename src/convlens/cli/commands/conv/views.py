@@ -20,10 +20,11 @@ from convlens.cli.commands.conv.steps import (
     gradient_lines,
     plain_matrix,
     pool_lines,
+    wrapped,
 )
 from convlens.core.errors import ConfigError
 from convlens.ops.steps.backward import Backward
-from convlens.ops.steps.forward import Correlation, settings_of
+from convlens.ops.steps.forward import Correlation, check_place, settings_of
 from convlens.ops.steps.pooling import Pooling, PoolingBackward
 
 
@@ -52,11 +53,15 @@ def view_of(
     if not backward:
         if grad is not None:
             raise ConfigError("--grad: goes with --backward")
+        check_place("the output", cell, forward.output_shape())
         return _forward(forward, None if walk else cell)
+    check_place("the input", cell, tuple(forward.x.shape))
     passed = backward_of(forward, grad)
     if isinstance(passed, PoolingBackward):
         return _pooling_backward(passed, None if walk else cell)
-    return _backward(passed, None if walk else (cell, place(entry, "--entry", 4)))
+    opened = place(entry, "--entry", 4)
+    check_place("the kernel", opened, tuple(passed.forward.kernel.shape))
+    return _backward(passed, None if walk else (cell, opened))
 
 
 def _forward(forward: Correlation | Pooling, cell: Any) -> View:
@@ -86,7 +91,7 @@ def _backward(backward: Backward, chosen: Any) -> View:
     head = [
         *_head(backward.forward),
         Text(),
-        *beside(plain_matrix("dL/dbias: the sum of each channel's dL/dy", grad_bias)),
+        *beside(plain_matrix("dL/dbias, the sum of dL/dy", grad_bias)),
     ]
     return View(
         head=head,
@@ -125,10 +130,12 @@ def _head(forward: Correlation | Pooling) -> list[Text]:
         if value != usual[key]
     ]
     sizes = f"{_size(forward.x.shape)} by {by} gives {_size(forward.output_shape())}"
-    return [Text(f"{name}: {', '.join([sizes, *said])}", style="bold")]
+    return wrapped(f"{name}: {', '.join([sizes, *said])}")
 
 
 def _size(shape: tuple[int, ...]) -> str:
+    while len(shape) > 2 and shape[0] == 1:
+        shape = shape[1:]
     return "x".join(map(str, shape))
 
 
