@@ -23,6 +23,7 @@ LEVELS: tuple[Levels, ...] = get_args(Levels)
 def levels_for(kernel: Float[Tensor, "kh kw"]) -> Levels:
     """How the result of a kernel is best shown: signed where grey areas become 0.
 
+    >>> import torch
     >>> levels_for(torch.tensor([[1.0, -1.0]])), levels_for(torch.full((3, 3), 1 / 9))
     ('signed', 'as-is')
     """
@@ -32,6 +33,7 @@ def levels_for(kernel: Float[Tensor, "kh kw"]) -> Levels:
 def to_levels(values: Float[Tensor, "c h w"], levels: Levels) -> tuple[UInt8[Tensor, "c h w"], str]:
     """The values as bytes, and a sentence that says how.
 
+    >>> import torch
     >>> to_levels(torch.tensor([[[-2.0, 0.0, 1.0]]]), "signed")[0].tolist()
     [[[1, 128, 192]]]
 
@@ -46,7 +48,7 @@ def to_levels(values: Float[Tensor, "c h w"], levels: Levels) -> tuple[UInt8[Ten
             cut = ((values.round() < 0) | (values.round() > 255)).double().mean().item()
             shown, how = (
                 values,
-                f"as they are; {100 * cut:.2f} % lie outside 0..255 and are cut off",
+                f"as they are; {100 * cut:.2f} % outside 0..255 and are cut off",
             )
         case "signed":
             greatest = max(abs(least), abs(most))

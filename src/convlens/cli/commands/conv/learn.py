@@ -1,5 +1,6 @@
 """`convlens conv learn`: a kernel learned from what it should do."""
 
+import json
 import math
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,8 @@ def learn(
     lr: Annotated[float, typer.Option(help="The learning rate.")] = 3e-2,
     epochs: Annotated[int, typer.Option(help="Steps of gradient descent.")] = 10,
     every: Annotated[
-        int | None, typer.Option(min=1, help="Say every so manieth.  [default: ten lines]")
+        int | None,
+        typer.Option(min=1, help="Epochs a line.  [default: ten lines in all]"),
     ] = None,
     png: Annotated[Path, typer.Option(help="Where loss and kernel are drawn.")] = Path("learn.png"),
     as_json: options.Json = False,
@@ -34,6 +36,7 @@ def learn(
 
     from convlens.ops.correlation import cross_correlation2d
     from convlens.ops.steps.learn import START, edge_image, learn_kernel, random_start
+    from convlens.ops.steps.records import plain
     from convlens.report.figures import save_picture
     from convlens.report.learning import draw_learning
 
@@ -49,13 +52,14 @@ def learn(
         steps.append(step)
         if step.epoch % every and step.epoch != epochs:
             continue
+        if as_json:
+            say(json.dumps(plain(step)))
+            continue
         line = f"epoch {step.epoch:>{len(str(epochs))}}  loss {step.loss:.3f}"
         line += f"  kernel after the step {_row(step.kernel)}"
-        say(line) if as_json else print(line, flush=True)
+        print(line, flush=True)
     save_picture(draw_learning(steps, start=start[0, 0].tolist(), truth=truth[0, 0].tolist()), png)
     if as_json:
-        from convlens.ops.steps.records import plain
-
         content = {"start": start.tolist(), "truth": truth.tolist(), "lr": lr, "steps": steps}
         print_json({**plain(content), "png": str(png)})
         return

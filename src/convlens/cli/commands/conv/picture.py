@@ -1,5 +1,6 @@
 """`convlens conv picture`: kernels over a picture file, written as a PNG."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -74,7 +75,8 @@ def picture(
     print(f"{file}, {' then '.join(names)}: numbers from {y.min():g} to {y.max():g}")
     print(f"levels: {how}")
     print(f"result: {out}, {size} pixels")
-    print(f"next: convlens conv --input {file} --kernel {names[0]} --at 0,0")
+    further = ["convlens", "conv", "--input", str(file), "--kernel", names[0], "--at", "0,0"]
+    print(f"next: {shlex.join(further)}")
 
 
 def _apply(x: "Tensor", weights: "Tensor") -> "Tensor":
