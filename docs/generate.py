@@ -26,7 +26,7 @@ from convlens.train.optim import TrainConfig
 REFERENCE = Path(__file__).parent / "reference"
 COMMANDS = (
     "train", "evaluate", "predict", "models", "recipes", "data", "data show", "runs",
-    "runs show", "doctor",
+    "runs show", "doctor", "conv", "conv learn", "conv picture",
 )  # fmt: skip
 
 

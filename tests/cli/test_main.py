@@ -23,7 +23,7 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], []])
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["conv", "--help"], []])
 def test_help_does_not_import_torch(arguments: list[str]) -> None:
     done = python(
         "import sys; from convlens.cli.main import run\n"
@@ -47,7 +47,7 @@ def test_no_arguments_give_six_examples(convlens: Convlens) -> None:
 
 
 COMMANDS = ["train", "evaluate", "predict", "models", "recipes", "data", "data show", "runs",
-            "runs show", "doctor"]  # fmt: skip
+            "runs show", "doctor", "conv", "conv learn", "conv picture"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convlens.core.errors import DataError
-from convlens.data.picture import MAX_PIXELS, Picture, read_picture
+from convlens.data.picture import MAX_PIXELS, Picture, read_picture, read_pixels
 
 INVERTED = "inverted, since its border is light and the training images are dark there"
 
@@ -288,3 +288,16 @@ def test_a_damaged_picture_is_read_or_refused_and_nothing_else(
             read(file)
         except DataError as error:
             assert str(file) in error.what
+
+
+def test_pixels_are_read_in_the_pictures_own_size(file: Path) -> None:
+    image = Image.new("RGB", (5, 3), (255, 0, 0))
+    image.save(file, "PNG")
+    colour = read_pixels(file)
+    assert colour.pixels.shape == (3, 3, 5)
+    assert colour.pixels[:, 0, 0].tolist() == [255, 0, 0]
+    assert colour.notes == ()
+    grey = read_pixels(file, grey=True)
+    assert grey.pixels.shape == (1, 3, 5)
+    assert grey.pixels.unique().tolist() == [76]  # Pillow's weight of red, 0.299
+    assert grey.notes == ("colour to grey",)

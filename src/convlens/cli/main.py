@@ -15,6 +15,7 @@ import typer
 
 from convlens import __version__
 from convlens.cli.commands import data, doctor, evaluate, models, predict, recipes, runs, train
+from convlens.cli.commands.conv import command as conv
 from convlens.cli.console import fail
 from convlens.core.errors import ConvLensError, DataError, Diverged, RunError
 
@@ -44,6 +45,7 @@ app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(models.models)
 app.command()(recipes.recipes)
+app.add_typer(conv.app)
 app.add_typer(data.app)
 app.add_typer(runs.app)
 app.command()(doctor.doctor)

@@ -63,6 +63,22 @@ def _square(image: Image.Image, size: int) -> Image.Image:
     return square
 
 
+def read_pixels(path: Path, *, grey: bool = False) -> Picture:
+    """The picture at `path` in its own size: one channel if it is grey, or made so, else three.
+
+    Raises:
+        DataError: the file is missing, too large, or not a picture.
+    """
+    notes: list[str] = []
+    image = _without_alpha(_to_8_bits(_open(path, notes), notes), False, notes)
+    mode = "L" if grey or image.mode == "L" else "RGB"
+    if image.mode != mode:
+        notes.append("colour to grey" if mode == "L" else f"{image.mode} to colour")
+        image = image.convert("RGB").convert(mode)
+    array = np.asarray(image).reshape(image.height, image.width, -1)
+    return Picture(torch.from_numpy(array.copy()).permute(2, 0, 1).contiguous(), tuple(notes))
+
+
 def _open(path: Path, notes: list[str]) -> Image.Image:
     try:
         with warnings.catch_warnings():
