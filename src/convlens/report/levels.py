@@ -48,7 +48,7 @@ def to_levels(values: Float[Tensor, "c h w"], levels: Levels) -> tuple[UInt8[Ten
             cut = ((values.round() < 0) | (values.round() > 255)).double().mean().item()
             shown, how = (
                 values,
-                f"as they are; {100 * cut:.2f} % outside 0..255 and are cut off",
+                f"as they are; {100 * cut:.2f} % outside 0..255 are cut off",
             )
         case "signed":
             greatest = max(abs(least), abs(most))

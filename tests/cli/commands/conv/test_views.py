@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from convlens.cli.commands.conv.question import Options
-from convlens.cli.commands.conv.views import view_of
+from convlens.cli.commands.conv.views import View, view_of
 from convlens.core.errors import ConfigError, ShapeError
 
 BOOK: dict[str, Any] = {
@@ -14,6 +14,12 @@ BOOK: dict[str, Any] = {
     "true_convolution": False, "pool": None, "size": "2",
 }  # fmt: skip
 ONE: dict[str, Any] = {"backward": False, "grad": None, "at": None, "entry": "0,0", "walk": False}
+
+
+def view(options: dict[str, Any], asked: dict[str, Any]) -> View:
+    """The view of these options, those left out as usual."""
+    everything: dict[str, Any] = {**ONE, **asked}
+    return view_of(Options(**{**BOOK, **options}), **everything)
 
 
 @pytest.mark.parametrize(
@@ -31,16 +37,16 @@ ONE: dict[str, Any] = {"backward": False, "grad": None, "at": None, "entry": "0,
 def test_a_view_has_the_steps_it_counts(
     options: dict[str, Any], asked: dict[str, Any], count: int
 ) -> None:
-    view = view_of(Options(**{**BOOK, **options}), **{**ONE, **asked})
-    steps = tuple(view.steps)
-    assert len(steps) == view.count == count
-    assert all(view.lines(step) for step in steps)
-    assert view.content(steps)["steps"] == steps
+    found = view(options, asked)
+    steps = tuple(found.steps)
+    assert len(steps) == found.count == count
+    assert all(found.lines(step) for step in steps)
+    assert found.content(steps)["steps"] == steps
 
 
 def test_the_head_names_what_is_not_usual() -> None:
-    options = {**BOOK, "padding": "1", "stride": "1,2", "padding_mode": "circular"}
-    head = view_of(Options(**options), **ONE).head
+    options = {"padding": "1", "stride": "1,2", "padding_mode": "circular"}
+    head = view(options, {}).head
     assert str(head[0]) == (
         "cross-correlation: 3x3 by 2x2 gives 4x2, stride 1,2, padding 1, padding mode"
     )
@@ -49,8 +55,8 @@ def test_the_head_names_what_is_not_usual() -> None:
 
 def test_a_wrong_place_is_refused_before_anything_is_shown() -> None:
     with pytest.raises(ShapeError, match="the output is 1x2x2"):
-        view_of(Options(**BOOK), **{**ONE, "at": "2,0"})
+        view({}, {"at": "2,0"})
     with pytest.raises(ShapeError, match="the kernel is"):
-        view_of(Options(**BOOK), **{**ONE, "backward": True, "entry": "2,0"})
+        view({}, {"backward": True, "entry": "2,0"})
     with pytest.raises(ConfigError, match="goes with --backward"):
-        view_of(Options(**BOOK), **{**ONE, "grad": "1"})
+        view({}, {"grad": "1"})

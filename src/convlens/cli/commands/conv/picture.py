@@ -12,6 +12,8 @@ from convlens.cli.console import print_json
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from convlens.report.levels import Levels as _Levels
+
 Levels = Literal["auto", "as-is", "signed", "stretch"]
 
 
@@ -39,22 +41,13 @@ def picture(
       convlens conv picture photo.jpg --kernel gaussian:9,2 --kernel sobel-x -o edges.png
       convlens conv picture photo.jpg --kernel sharpen --per-channel -o sharp.png
     """
-    from convlens.cli.commands.conv.question import read_kernel
-    from convlens.core.errors import ShapeError
     from convlens.data.picture import read_pixels
-    from convlens.report.levels import levels_for, save_levels, to_levels
+    from convlens.report.levels import save_levels, to_levels
 
     read = read_pixels(file, grey=not per_channel)
     names = kernel or ["sobel-x"]
-    y, chosen = read.pixels.float(), "as-is"
-    for name in names:
-        weights = read_kernel(name).float()
-        if weights.ndim != 2:
-            raise ShapeError(f"--kernel {name}: has shape {tuple(weights.shape)}; give (kh, kw)")
-        y = _apply(y, weights)
-        if levels_for(weights) == "signed":
-            chosen = "signed"
-    pixels, how = to_levels(y, chosen if levels == "auto" else levels)
+    y, fitting = _apply(read.pixels.float(), names)
+    pixels, how = to_levels(y, fitting if levels == "auto" else levels)
     save_levels(pixels, out)
     size = f"{y.shape[2]}x{y.shape[1]}"
     if as_json:
@@ -79,12 +72,27 @@ def picture(
     print(f"next: {shlex.join(further)}")
 
 
-def _apply(x: "Tensor", weights: "Tensor") -> "Tensor":
-    """The kernel over each channel; the border repeats, so an odd kernel keeps the size."""
-    from convlens.ops.correlation import cross_correlation2d
+def _apply(x: "Tensor", names: list[str]) -> tuple["Tensor", "_Levels"]:
+    """The kernels one after the other over each channel, and the levels that suit the result.
 
-    kernel = weights.expand(x.shape[0], 1, *weights.shape)
-    padding = [(size - 1) // 2 for size in weights.shape]
-    return cross_correlation2d(
-        x[None], kernel, padding=padding, groups=x.shape[0], padding_mode="replicate"
-    )[0]
+    The border repeats, so a kernel of odd size keeps the picture's.
+    """
+    from convlens.cli.commands.conv.question import read_kernel
+    from convlens.core.errors import ShapeError
+    from convlens.ops.correlation import cross_correlation2d
+    from convlens.report.levels import levels_for
+
+    fitting: _Levels = "as-is"
+    for name in names:
+        weights = read_kernel(name).float()
+        if weights.ndim != 2:
+            raise ShapeError(f"--kernel {name}: has shape {tuple(weights.shape)}; give (kh, kw)")
+        x = cross_correlation2d(
+            x[None],
+            weights.expand(x.shape[0], 1, *weights.shape),
+            padding=[(size - 1) // 2 for size in weights.shape],
+            groups=x.shape[0],
+            padding_mode="replicate",
+        )[0]
+        fitting = "signed" if levels_for(weights) == "signed" else fitting
+    return x, fitting
