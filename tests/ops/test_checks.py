@@ -81,9 +81,10 @@ def test_mixed_devices() -> None:
         check_numbers(x=X, kernel=KERNEL.to("meta"))
 
 
-def test_a_bias_of_the_wrong_length() -> None:
-    with pytest.raises(ShapeError, match=r"bias has shape \(4,\).*\(6,\)"):
-        cross_correlation2d(X, KERNEL, bias=torch.ones(4))
+@pytest.mark.parametrize("shape", [(4,), (7,), (1, 6), ()])
+def test_a_bias_of_the_wrong_shape(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeError, match=r"bias has shape \(.*one number per channel out, \(6,\)"):
+        cross_correlation2d(X, KERNEL, bias=torch.ones(shape))
 
 
 @pytest.mark.parametrize("shape", [(2, 0, 6, 6), (2, 4, 0, 6)])
