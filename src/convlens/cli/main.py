@@ -28,7 +28,7 @@ ConvLens: understand a convolution down to every number, and train on this machi
   convlens train lenet --epochs 3         the book's LeNet, three epochs
   convlens runs                           what has been trained, and how well
   convlens predict lenet-modern-1 a.png   what a trained network sees in a picture
-  convlens data show fashion-mnist        counts, statistics and a sheet of the images
+  convlens conv --padding 1 --walk        a convolution, number by number
   convlens doctor                         check this machine
 
 convlens --help lists every command; convlens COMMAND --help explains one."""
