@@ -81,7 +81,14 @@ def sizes_for(draw: st.DrawFn, window: Window, mode: PaddingMode, spare: int = 4
 
 
 @st.composite
-def cases(  # noqa: PLR0913 - one for each setting to bound
+def placed_windows(draw: st.DrawFn) -> tuple[Window, int]:
+    """A window and an axis on which it fits."""
+    window = draw(windows)
+    return window, draw(sizes_for(window, "zeros", spare=40))
+
+
+@st.composite
+def cases(  # noqa: PLR0913 - the bounds of what is drawn
     draw: st.DrawFn,
     *,
     kernel: int = 7,
@@ -91,7 +98,7 @@ def cases(  # noqa: PLR0913 - one for each setting to bound
     modes: tuple[PaddingMode, ...] = PADDING_MODES,
     least_kernel: int = 1,
     spare: int = 4,
-    most_groups: int = 3,
+    groups: int = 3,
     least_batch: int = 0,
 ) -> Case:
     """A random correlation: kernels up to `kernel`, and so on for the other settings."""
@@ -104,8 +111,8 @@ def cases(  # noqa: PLR0913 - one for each setting to bound
         dilation=st.integers(1, dilation),
     )
     rows, columns = draw(window), draw(window)
-    groups = draw(st.integers(1, most_groups))
-    channels = st.integers(1, 2).map(lambda count: count * groups)
+    num_groups = draw(st.integers(1, groups))
+    channels = st.integers(1, 2).map(lambda count: count * num_groups)
     shape = (
         draw(st.integers(least_batch, 2)),
         draw(channels),
@@ -113,12 +120,29 @@ def cases(  # noqa: PLR0913 - one for each setting to bound
         draw(sizes_for(columns, mode, spare)),
     )
     return Case(
-        Geometry(rows, columns, groups, mode),
+        Geometry(rows, columns, num_groups, mode),
         shape,
         out_channels=draw(channels),
         has_bias=draw(st.booleans()),
         seed=draw(seeds),
     )
+
+
+# Correlations that have a transpose: no padding cuts off all that a window spreads.
+transposable = st.one_of(
+    cases(modes=("zeros",), kernel=4, padding=0),
+    cases(modes=("zeros",), kernel=5, padding=1, least_kernel=3),
+)
+
+
+@st.composite
+def output_paddings(draw: st.DrawFn, geometry: Geometry) -> tuple[int, int]:
+    """What may be added to the two axes of the transpose's output."""
+    rows, columns = (
+        draw(st.integers(0, max(window.stride, window.dilation) - 1))
+        for window in (geometry.rows, geometry.columns)
+    )
+    return rows, columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from typing import get_args
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -39,7 +39,7 @@ from convlens.ops.catalog import (
     transpose_by,
 )
 from convlens.ops.geometry import Geometry
-from tests.strategies import Case, cases, normal, whole
+from tests.strategies import Case, cases, normal, output_paddings, transposable, whole
 
 EXACT_SUMS = ("reference", "native", "unfold", "matrix")
 threes = cases(kernel=3, least_kernel=3, stride=1, dilation=1, spare=6)
@@ -143,20 +143,14 @@ def test_the_gradients_of_every_implementation_are_torchs(case: Case) -> None:
             assert (abs(mine - theirs) <= 1e-11 * scale).all(), name
 
 
-@given(cases(modes=("zeros",), kernel=4, padding=1), st.data())
+@given(transposable, st.data())
 @settings(max_examples=60)
 def test_every_transpose_is_torchs_and_so_are_its_gradients(
     case: Case, data: st.DataObject
 ) -> None:
     geometry = case.geometry
     size = geometry.output_size(*case.shape[2:])  # an image that has a transpose
-    extra = (
-        data.draw(st.integers(0, max(geometry.rows.stride, geometry.rows.dilation) - 1)),
-        data.draw(st.integers(0, max(geometry.columns.stride, geometry.columns.dilation) - 1)),
-    )
-    for window, count, more in zip((geometry.rows, geometry.columns), size, extra, strict=True):
-        spread = (count - 1) * window.stride + window.extent + more
-        assume(spread > 2 * window.padding)  # the padding leaves something
+    extra = data.draw(output_paddings(geometry))
     x = whole(case.shape[0], case.out_channels, *size, seed=case.seed).requires_grad_()
     kernel = whole(*case.kernel_shape, seed=case.seed + 1).requires_grad_()
     bias = whole(case.shape[1], seed=case.seed + 2).requires_grad_() if case.has_bias else None

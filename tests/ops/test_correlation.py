@@ -6,7 +6,7 @@ The laws are tested on whole numbers in float64, where every sum is exact: they 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -71,11 +71,11 @@ def test_a_signal_is_a_flat_image(case: Case, name: str) -> None:
     )
 
 
-@given(st.integers(1, 6), small, st.integers(1, 3), st.integers(0, 2), seeds)
+@given(st.integers(1, 6), small, st.sampled_from([(1, 0), (2, 0), (2, 1), (3, 2)]), seeds)
 def test_transposed_signals_are_torchs(
-    size: int, kernel_size: int, stride: int, more: int, seed: int
+    size: int, kernel_size: int, stride_and_more: tuple[int, int], seed: int
 ) -> None:
-    assume(more < stride)
+    stride, more = stride_and_more
     x, kernel = whole(2, 4, size, seed=seed), whole(4, 3, kernel_size, seed=seed + 1)
     bias = whole(6, seed=seed + 2)
     for name in EXACT:
@@ -186,7 +186,7 @@ def test_not_every_larger_kernel_is_two_smaller_ones(seed: int) -> None:
     assert b * b - 4 * a * c < 0  # z^2 + 1 has none, so no two kernels of size 2 make (1, 0, 1)
 
 
-@given(cases(kernel=1, padding=0, stride=1, dilation=1, modes=("zeros",), most_groups=1))
+@given(cases(kernel=1, padding=0, stride=1, dilation=1, modes=("zeros",), groups=1))
 def test_a_1x1_kernel_is_a_matrix_product_over_the_channels(case: Case) -> None:
     x, kernel = whole(*case.shape, seed=case.seed), whole(*case.kernel_shape, seed=case.seed + 1)
     product = kernel[:, :, 0, 0] @ x.flatten(2)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -42,9 +42,10 @@ def test_flops_are_what_torch_counts_forward(case: Case) -> None:
     assert cost.flops == counted(lambda: cross_correlation2d(x, kernel, bias=bias, **keywords))
 
 
-@given(cases(modes=("zeros",), most_groups=1), st.booleans())  # torch forgets groups here
+@given(cases(modes=("zeros",), groups=1), st.booleans())
 @settings(max_examples=40)
 def test_flops_are_what_torch_counts_backward(case: Case, input_gradient: bool) -> None:
+    # One group only: torch leaves the groups out of the kernel's gradient.
     cost = correlation_backward_cost(
         case.geometry, case.shape, case.out_channels, input_gradient=input_gradient
     )
@@ -73,7 +74,8 @@ def test_the_transposes_flops_are_torchs(case: Case, input_gradient: bool) -> No
     assert cost.num_parameters == kernel.numel() + outputs[0].shape[1]
     assert cost.other_ops == outputs[0].numel()
     assert cost.written_bytes == outputs[0].nbytes
-    assume(geometry.groups == 1)
+    if geometry.groups > 1:
+        return  # torch leaves the groups out of the kernel's gradient
     cost = transposed_backward_cost(geometry, shape, case.shape[1], input_gradient=input_gradient)
     assert cost.flops == counted(lambda: outputs[0].sum().backward())
 
