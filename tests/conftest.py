@@ -13,8 +13,11 @@ from convlens.data.fashion_mnist import load_fashion_mnist
 from convlens.data.image_set import DataSet
 from tests.idx_files import write_small_fashion_mnist
 
-# No test asserts how long something takes; machines differ, and their load too.
-hypothesis.settings.register_profile("house", deadline=None)
+# No test asserts how long something takes, nor how long an example takes to draw; machines
+# differ, and their load too.
+hypothesis.settings.register_profile(
+    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("house")
 
 # Tensors in tests are small: a second thread gains nothing, and spinning for it starves the
