@@ -38,7 +38,7 @@ test: .venv/.dev ## all tests and doctests (ARGS="-k idx" for some)
 docs: .venv/.core ## write the generated reference pages anew
 	$(BIN)/python docs/generate.py
 
-bench: .venv/.core ## measure this machine (sets up a second venv for the peers)
+bench: .venv/.bench ## measure this machine (sets up a second venv for the peers)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove the virtual environments and caches
@@ -58,4 +58,9 @@ clean: ## remove the virtual environments and caches
 .venv/.dev: .venv/.core
 	@echo "installing the tools for tests and checks into .venv (once)"
 	@$(PIP) -e '.[dev]'
+	@touch $@
+
+.venv/.bench: .venv/.core
+	@echo "installing what the benchmarks compare with into .venv (once)"
+	@$(PIP) -e '.[bench]'
 	@touch $@

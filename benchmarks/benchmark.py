@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from benchmarks.measure import Spread, ratios, spread
 
 
@@ -34,6 +36,7 @@ class Report:
     grids: tuple[Grid, ...]
     notes: tuple[str, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])  # all measurements, for JSON
+    figure: Figure | None = None  # saved beside the page
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,8 @@
 """Results on paper: a page per machine, a section per benchmark, and the numbers beside it.
 
-`results/<hardware>.md` is for people, `results/<hardware>.json` holds every measurement. A new
-result replaces the old one of the same benchmark on the same hardware and leaves the rest alone.
+`results/<hardware>.md` is for people, `results/<hardware>.json` holds every measurement, and
+`results/<hardware>-<name>.png` is the picture of a benchmark that draws one. A new result replaces
+the old one of the same benchmark on the same hardware and leaves the rest alone.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any
 from benchmarks.benchmark import Grid, Report
 from benchmarks.measure import Machine
 from benchmarks.pipe import ROOT
+from convlens.report.figures import save_picture
 
 FOLDER = ROOT / "benchmarks" / "results"
 
@@ -103,7 +105,12 @@ def save(name: str, report: Report, origin: Origin, folder: Path = FOLDER) -> Pa
     if numbers.exists():
         known = json.loads(numbers.read_text(encoding="utf-8"))
     known[name] = {"title": report.title, **asdict(origin), **_plain(report.data)}
-    _write(page, update_section(text, name, section(report, origin)))
+    content = section(report, origin)
+    if report.figure is not None:
+        picture = folder / f"{origin.machine.slug}-{name}.png"
+        save_picture(report.figure, picture)
+        content += f"\n\n![{report.title}]({picture.name})"
+    _write(page, update_section(text, name, content))
     _write(numbers, json.dumps(known, indent=1) + "\n")
     return page
 

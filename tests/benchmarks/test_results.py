@@ -1,7 +1,9 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from benchmarks.benchmark import Grid, Report
 from benchmarks.measure import Machine
@@ -86,3 +88,10 @@ def test_saving_writes_a_page_and_its_numbers(tmp_path: Path) -> None:
     assert numbers["step"]["milliseconds"] == {"plain": [2.5]}
     assert numbers["step"]["machine"]["cpu"] == "Fast chip"
     assert numbers["other"]["milliseconds"] == {"plain": [3.5]}
+
+
+def test_a_picture_is_saved_beside_the_page_and_shown_by_it(tmp_path: Path) -> None:
+    page = save("step", replace(report(1.5), figure=Figure()), ORIGIN, tmp_path)
+    picture = tmp_path / "fast-chip-2-cores-avx2-step.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert f"![A step]({picture.name})" in page.read_text(encoding="utf-8")
