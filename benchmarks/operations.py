@@ -30,7 +30,7 @@ SLOW_TURNS = {FORWARD: 3, TRAINING: 1}  # of a slow contestant; the others have 
 TOLERANCE = 1e-4  # of the largest output, that a contestant may differ from torch's conv2d
 TORCH, SCIPY = "torch conv2d", "scipy correlate2d"
 NO_SCIPY = (
-    "SciPy is not installed: `make bench` installs it, or pip install -c constraints.txt '.[bench]'"
+    "SciPy is not installed: `make bench` installs it, or pip install -c constraints.txt scipy"
 )
 ABOUT = f"""\
 One correlation in float32 on the CPU, without bias: milliseconds per call, all in one process.
