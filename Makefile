@@ -24,7 +24,7 @@ train: .venv/.core ## train LeNet on the whole of Fashion-MNIST (RECIPE=lenet, A
 check: .venv/.dev ## formatting, lint, types, the house's imports, generated pages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 
@@ -57,7 +57,7 @@ clean: ## remove the virtual environments and caches
 
 .venv/.dev: .venv/.core
 	@echo "installing the tools for tests and checks into .venv (once)"
-	@$(PIP) -e '.[dev]'
+	@$(PIP) -e '.[dev,bench]'
 	@touch $@
 
 .venv/.bench: .venv/.core
