@@ -51,14 +51,16 @@ class MaxPool2d(nn.MaxPool2d):
     ) -> None:
         super().__init__(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
         self.implementation = implementation
+        geometry = PoolGeometry.of(kernel_size, stride=stride, padding=padding, dilation=dilation)
+        # Where torch's own layer can write outside its memory; see ops/algorithms/native.py.
+        self._risky = geometry.may_see_only_padding
         if implementation != "native":
             _refuse(self, "return_indices", return_indices)
-            PoolGeometry.of(kernel_size, stride=stride, padding=padding, dilation=dilation)
             _named(self, pool_by)
 
     def forward(self, input: Float[Tensor, "*n c h w"]) -> Any:
         """The greatest cell of each window; with `return_indices` also where it was."""
-        if self.implementation == "native":
+        if self.implementation == "native" and (self.return_indices or not self._risky):
             return super().forward(input)
         if input.ndim == 3:  # one image, as torch takes it too
             return self.forward(input.unsqueeze(0)).squeeze(0)

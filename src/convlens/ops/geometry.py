@@ -203,7 +203,7 @@ class PoolGeometry:
             if window.padding > window.kernel // 2:
                 raise ShapeError(
                     f"padding={window.padding}: pooling pads at most half its "
-                    f"kernel_size={window.kernel}, so that no window sees only padding"
+                    f"kernel_size={window.kernel}, as in torch"
                 )
 
     @classmethod
@@ -227,6 +227,11 @@ class PoolGeometry:
         stride = kernel_size if stride is None else stride
         rows, columns = windows_of(kernel_size, stride, padding, dilation)
         return cls(rows, columns, ceil_mode, count_include_pad)
+
+    @property
+    def may_see_only_padding(self) -> bool:
+        """On a small image the holes of a dilated window may fall on all that is not padding."""
+        return any(window.padding and window.dilation > 1 for window in (self.rows, self.columns))
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the output on an image of this size.

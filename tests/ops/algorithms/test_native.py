@@ -1,9 +1,13 @@
 """Native is torch bit for bit; the values are tested in tests/ops/test_catalog.py."""
 
-import torch
+import math
 
-from convlens.ops.algorithms import native
+import torch
+from hypothesis import given
+
+from convlens.ops.algorithms import native, reference
 from convlens.ops.geometry import Geometry, PaddingMode, PoolGeometry
+from tests.strategies import PoolCase, pool_cases, whole
 
 
 def test_a_layer_of_torch_gives_the_same_bits() -> None:
@@ -28,3 +32,24 @@ def test_the_other_layers_of_torch_too() -> None:
     assert torch.equal(native.pool(x, pool, "avg"), y)
     y = torch.nn.AdaptiveAvgPool2d((3, 2))(x)
     assert torch.equal(native.adaptive_pool(x, (3, 2), "avg"), y)
+
+
+@given(pool_cases(dilation=3))
+def test_a_window_that_sees_only_padding_has_a_gradient_and_harms_nothing(case: PoolCase) -> None:
+    """Torch's own backward pass aborts the process for kernel 2, padding 1, dilation 2 on 1 row."""
+    x = whole(*case.shape, seed=case.seed).requires_grad_()
+    y = native.pool(x, case.geometry, "max")
+    assert torch.equal(y, reference.pool(x, case.geometry, "max"))
+    seen = y.isfinite()
+    (found,) = torch.autograd.grad(y[seen].sum(), x)
+    assert found.sum() == seen.sum()  # each window's slope goes to one cell that it sees
+
+
+def test_the_smallest_window_that_sees_only_padding() -> None:
+    x = torch.ones(1, 1, 1, 4, requires_grad=True)
+    geometry = PoolGeometry.of((2, 1), stride=1, padding=(1, 0), dilation=(2, 1))
+    y = native.pool(x, geometry, "max")
+    assert y.tolist() == [[[[-math.inf] * 4]]]
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[[[0.0] * 4]]]
