@@ -1,4 +1,4 @@
-"""The command line as a whole: help, errors, exit codes."""
+"""The command line as a whole: help and errors."""
 
 import subprocess
 import sys
@@ -6,16 +6,6 @@ import sys
 import pytest
 
 from convlens import __version__
-from convlens.cli.main import exit_code
-from convlens.core.errors import (
-    ConfigError,
-    ConvLensError,
-    DataError,
-    Diverged,
-    RunError,
-    ShapeError,
-    UnknownName,
-)
 from tests.cli.conftest import Convlens
 
 
@@ -69,22 +59,6 @@ def test_an_unknown_option_gives_the_nearest(convlens: Convlens) -> None:
     result = convlens("train", "--epoch", "3")
     assert result.code == 2
     assert "--epochs" in result.err
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (ConvLensError("x"), 2),
-        (ShapeError("x"), 2),
-        (ConfigError("x"), 2),
-        (UnknownName("x"), 2),
-        (DataError("x"), 3),
-        (RunError("x"), 3),
-        (Diverged("x"), 4),
-    ],
-)
-def test_every_error_has_its_exit_code(error: ConvLensError, code: int) -> None:
-    assert exit_code(error) == code
 
 
 def test_debug_shows_the_traceback_of_a_users_error() -> None:

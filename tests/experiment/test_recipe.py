@@ -70,7 +70,7 @@ recipes = st.builds(
         "mine", {"train": train, "model": {"name": "lenet", **model}, "data": data}
     ),
     st.fixed_dictionaries(
-        {},
+        {"momentum": st.floats(0.1, 0.9)},  # which nesterov needs
         optional={
             "epochs": st.integers(1, 10**6),
             "lr": st.floats(1e-300, 1e300),

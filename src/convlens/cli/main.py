@@ -1,12 +1,4 @@
-"""The `convlens` command: its commands, its errors, its exit codes.
-
-0    good
-1    a checked answer is wrong, or a check failed
-2    usage or configuration
-3    missing or bad data, run or weights
-4    the training diverged
-130  interrupted
-"""
+"""The `convlens` command: its commands and its errors."""
 
 import sys
 from typing import Annotated
@@ -17,9 +9,8 @@ from convlens import __version__
 from convlens.cli.commands import data, doctor, evaluate, models, predict, recipes, runs, train
 from convlens.cli.commands.conv import command as conv
 from convlens.cli.console import fail
-from convlens.core.errors import ConvLensError, DataError, Diverged, RunError
-
-EXIT_USAGE, EXIT_DATA, EXIT_DIVERGED = 2, 3, 4
+from convlens.cli.exit_codes import exit_code
+from convlens.core.errors import ConvLensError
 
 EXAMPLES = """\
 ConvLens: understand a convolution down to every number, and train on this machine.
@@ -86,14 +77,3 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         fail(error.what, error.fix)
         return exit_code(error)
     return 0
-
-
-def exit_code(error: ConvLensError) -> int:
-    """The exit code that an error leaves with."""
-    match error:
-        case DataError() | RunError():
-            return EXIT_DATA
-        case Diverged():
-            return EXIT_DIVERGED
-        case _:
-            return EXIT_USAGE

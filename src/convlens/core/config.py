@@ -42,6 +42,9 @@ def parse(kind: type[T], table: Mapping[str, Any], *, section: str = "") -> T:
         return TypeAdapter(kind).validate_json(json.dumps(table), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, ConfigError):  # a rule between settings, told by the dataclass
+            raise cause from None
         key = _dotted(section, *map(str, first["loc"]))
         message = first["msg"][0].lower() + first["msg"][1:]
         found = first["input"]

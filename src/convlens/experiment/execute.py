@@ -1,6 +1,5 @@
 """From a recipe to a run: load, build, train, test once, and keep it all."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from convlens.runs.store import RUNS_FOLDER, Run, create_run
 from convlens.train.evaluate import Evaluation, evaluate, measure, predict_logits
 from convlens.train.events import EpochFinished, Evaluated, Event, FitFinished, Listener
 from convlens.train.loop import fit
-from convlens.train.optim import TrainConfig, build_optimizer, choose_device
+from convlens.train.optim import TrainConfig, choose_device
 
 EVALUATION_BATCH = 1_000  # images; large enough to be fast, small enough for any machine
 _INIT, _SHUFFLE = 0, 1  # what the seed of a recipe is used for
@@ -43,8 +42,6 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
     splits = _to_device(split(data, recipe.data.validation), device)
     with reproducible(derive(recipe.train.seed, _INIT)):
         model = build(recipe.model_name, recipe.model).to(device)
-        # Settings that contradict each other fail here, before a folder is made.
-        build_optimizer(model, recipe.train)
         run = create_run(recipe.name, out)
         run.write_recipe(recipe.to_table())
         md5 = {Path(file.path).name: file.md5 for file in data.files}
@@ -123,13 +120,11 @@ def evaluate_run(
 
 
 def _test(run: Run, model: nn.Module, batches: Batches) -> Evaluation:
-    started = time.perf_counter()
     logits = predict_logits(model, batches)
-    seconds = time.perf_counter() - started
     labels = batches.data.labels
     arrays = {"labels": labels.cpu().numpy(), "logits": logits.cpu().numpy()}
     run.write_arrays("predictions.npz", arrays)
-    return measure(logits, labels, seconds)
+    return measure(logits, labels)
 
 
 def _to_device(splits: Splits, device: torch.device) -> Splits:

@@ -81,14 +81,13 @@ def correlation_cost(
         ShapeError: the channels or sizes do not fit.
     """
     macs, weights, outputs = _correlation(geometry, shape, out_channels)
-    parameters = weights + out_channels * bias
-    return Cost(
-        macs=macs,
-        other_ops=outputs * bias,
-        num_parameters=parameters,
-        num_activations=outputs,
-        read_bytes=(prod(shape) + parameters) * item_bytes,
-        written_bytes=outputs * item_bytes,
+    return _forward(
+        macs,
+        weights,
+        outputs,
+        biases=out_channels * bias,
+        inputs=prod(shape),
+        item_bytes=item_bytes,
     )
 
 
@@ -138,14 +137,13 @@ def transposed_cost(
     2048
     """
     macs, weights, outputs = _transposed(geometry, shape, out_channels, output_padding)
-    parameters = weights + out_channels * bias
-    return Cost(
-        macs=macs,
-        other_ops=outputs * bias,
-        num_parameters=parameters,
-        num_activations=outputs,
-        read_bytes=(prod(shape) + parameters) * item_bytes,
-        written_bytes=outputs * item_bytes,
+    return _forward(
+        macs,
+        weights,
+        outputs,
+        biases=out_channels * bias,
+        inputs=prod(shape),
+        item_bytes=item_bytes,
     )
 
 
@@ -298,6 +296,20 @@ def _transposed(
     weights = c * (out_channels // geometry.groups) * prod(geometry.kernel_size)
     size = geometry.transposed_size(height, width, output_padding)
     return n * height * width * weights, weights, n * out_channels * prod(size)
+
+
+def _forward(
+    macs: int, weights: int, outputs: int, *, biases: int, inputs: int, item_bytes: int
+) -> Cost:
+    """The products, and one addition an output if there is a bias."""
+    return Cost(
+        macs=macs,
+        other_ops=outputs if biases else 0,
+        num_parameters=weights + biases,
+        num_activations=outputs,
+        read_bytes=(inputs + weights + biases) * item_bytes,
+        written_bytes=outputs * item_bytes,
+    )
 
 
 def _backward(

@@ -17,8 +17,10 @@ from convlens.data.image_set import ImageSet
 from convlens.runs.record import Record
 from convlens.runs.store import Run, write_whole
 
-# Okabe and Ito's colours, which stay apart for colour-blind eyes; line styles as the book's.
-TRAIN_LOSS, VALIDATION_LOSS, ACCURACY = ("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-.")
+# Okabe and Ito's, which stay apart for colour-blind eyes.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+# The line styles are the book's.
+TRAIN_LOSS, VALIDATION_LOSS, ACCURACY = zip(COLORS[:3], ("-", "--", "-."), strict=True)
 DOTS_PER_INCH = 150
 # The formats, and the part of each that would differ from one writing to the next.
 _UNDATED = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}
@@ -115,8 +117,17 @@ def save_picture(figure: Figure, path: Path) -> None:
         figure.savefig(
             buffer, format=ending[1:], dpi=DOTS_PER_INCH, metadata={_UNDATED[ending]: None}
         )
+    write_picture(buffer.getvalue(), path)
+
+
+def write_picture(data: bytes, path: Path) -> None:
+    """Write the bytes of a picture, whole or not at all.
+
+    Raises:
+        ConfigError: a place that cannot be written.
+    """
     try:
-        write_whole(path, lambda stream: stream.write(buffer.getvalue()))
+        write_whole(path, lambda stream: stream.write(data))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"{path}: cannot be written: {reason}") from None

@@ -6,8 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from convlens.ops.steps.learn import LearningStep
-
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe and Ito's
+from convlens.report.figures import COLORS
 
 
 def draw_learning(

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from convlens.core.errors import ConfigError
-from convlens.runs.store import write_whole
+from convlens.report.figures import write_picture
 
 Levels = Literal["as-is", "signed", "stretch"]
 LEVELS: tuple[Levels, ...] = get_args(Levels)
@@ -46,10 +46,8 @@ def to_levels(values: Float[Tensor, "c h w"], levels: Levels) -> tuple[UInt8[Ten
     match levels:
         case "as-is":
             cut = ((values.round() < 0) | (values.round() > 255)).double().mean().item()
-            shown, how = (
-                values,
-                f"as they are; {100 * cut:.2f} % outside 0..255 are cut off",
-            )
+            shown = values
+            how = f"as they are; {100 * cut:.2f} % outside 0..255 are cut off"
         case "signed":
             greatest = max(abs(least), abs(most))
             shown = 128 + values * (127 / (greatest or 1.0))
@@ -71,8 +69,4 @@ def save_levels(pixels: UInt8[Tensor, "c h w"], path: Path) -> None:
     array = pixels.permute(1, 2, 0).contiguous().numpy()
     buffer = io.BytesIO()
     Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(buffer, "PNG")
-    try:
-        write_whole(path, lambda stream: stream.write(buffer.getvalue()))
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"{path}: cannot be written: {reason}") from None
+    write_picture(buffer.getvalue(), path)

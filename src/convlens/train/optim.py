@@ -30,6 +30,10 @@ class TrainConfig:
     channels_last: bool = True  # memory layout of images and filters; faster on most machines
     log_every: PositiveInt = 50  # steps between two records of the training loss
 
+    def __post_init__(self) -> None:
+        if self.nesterov and not self.momentum:
+            raise ConfigError("train.nesterov: needs train.momentum above 0")
+
 
 def choose_device(name: str) -> torch.device:
     """The device called `name`; "auto" is a CUDA GPU, else Apple's, else the CPU.
@@ -52,13 +56,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """Stochastic gradient descent on all parameters, decay on those with more than one axis.
-
-    Raises:
-        ConfigError: nesterov without momentum.
-    """
-    if config.nesterov and not config.momentum:
-        raise ConfigError("train.nesterov: needs train.momentum above 0")
+    """Stochastic gradient descent on all parameters, decay on those with more than one axis."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     return torch.optim.SGD(
         [

@@ -11,8 +11,7 @@ import typer
 
 from convlens.cli import options
 from convlens.cli.console import print_json, print_table
-
-EXIT_CHECK_FAILED = 1
+from convlens.cli.exit_codes import CHECK_FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def doctor(out: options.Out = options.RUNS, as_json: options.Json = False) -> No
         print_table(["check", "state", "found", "fix"], rows)
         print("next: convlens train" if not failed else f"{len(failed)} of {len(checks)} failed")
     if failed:
-        raise typer.Exit(EXIT_CHECK_FAILED)
+        raise typer.Exit(CHECK_FAILED)
 
 
 def _python() -> Check:

@@ -7,12 +7,12 @@ import typer
 
 from convlens.cli import options
 from convlens.cli.console import fail, percent, print_json, print_table, say
+from convlens.cli.exit_codes import INTERRUPTED
 
 if TYPE_CHECKING:
     from convlens.runs.store import Run
 
 DEFAULT_RECIPE = "lenet-modern"
-EXIT_INTERRUPTED = 130
 
 
 def train(
@@ -54,7 +54,7 @@ def train(
             run = execute(chosen, out=out, listeners=listeners)
     except KeyboardInterrupt as stop:
         fail("interrupted", str(stop))
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     _show(run, as_json=as_json)
 
 

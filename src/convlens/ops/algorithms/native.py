@@ -59,13 +59,13 @@ def pool(x: Float[Tensor, "n c h w"], geometry: PoolGeometry, reduce: Reduce) ->
     padding = (rows.padding, columns.padding)
     if reduce == "max":
         dilation = (rows.dilation, columns.dilation)
+        if not geometry.may_see_only_padding:
+            return F.max_pool2d(x, kernel_size, stride, padding, dilation, geometry.ceil_mode)
+        # The backward pass of torch 2.13 writes outside its memory for a window that sees only
+        # padding. With the padding written out, every window has a cell for its slope.
+        padded = F.pad(x, (padding[1], padding[1], padding[0], padding[0]), value=-math.inf)
+        y = F.max_pool2d(padded, kernel_size, stride, 0, dilation, geometry.ceil_mode)
         height, width = geometry.output_size(*x.shape[2:])
-        if geometry.may_see_only_padding:
-            # The backward pass of torch 2.13 writes outside its memory for such a window. With
-            # the padding written out, every window has a cell that its slope can go to.
-            x = F.pad(x, (padding[1], padding[1], padding[0], padding[0]), value=-math.inf)
-            padding = (0, 0)
-        y = F.max_pool2d(x, kernel_size, stride, padding, dilation, geometry.ceil_mode)
         return y[:, :, :height, :width]
     return F.avg_pool2d(
         x, kernel_size, stride, padding, geometry.ceil_mode, geometry.count_include_pad

@@ -9,6 +9,7 @@ import typer
 from convlens.cli import options
 from convlens.cli.commands.conv import learn, picture
 from convlens.cli.console import print_json, print_table
+from convlens.cli.exit_codes import INTERRUPTED
 from convlens.ops.geometry import PaddingMode, Reduce
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 app = typer.Typer(name="conv", rich_markup_mode=None)
 app.command()(learn.learn)
 app.command()(picture.picture)
-
-EXIT_INTERRUPTED = 130
 
 Input = Annotated[
     str, typer.Option("--input", "-i", help='Numbers as "0 1; 2 3", a .csv, .npy or picture file.')
@@ -123,7 +122,7 @@ def _walk(view: "View") -> None:
     except EOFError:
         print()
     except KeyboardInterrupt:
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     print()
 
 
