@@ -13,7 +13,7 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from convlens.core.errors import ConfigError
@@ -92,7 +92,7 @@ def watching(module: nn.Module, watcher: Watcher, *, training: bool = False) -> 
         ConfigError: a layer is lazy and has no weights yet.
     """
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-        if isinstance(tensor, UninitializedTensorMixin):
+        if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
             raise ConfigError(
                 f"{name} has no size yet: its layer is lazy",
                 fix="pass one batch through the module first",
@@ -168,7 +168,7 @@ class _Mode(TorchDispatchMode):
         if any(output.is_cuda for output in outputs):
             torch.cuda.synchronize()
         seconds = time.perf_counter() - started
-        name = func._schema.name.split("::")[-1]  # noqa: SLF001 - torch names it nowhere else
+        name = func._schema.name.split("::")[-1]
         path = self._stack[-1].path if self._stack else ""
         self._watcher.operated(Operation(name, func, args, kwargs, outputs, path, seconds))
         return result
