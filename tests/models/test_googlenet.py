@@ -20,7 +20,7 @@ from convlens.models.googlenet import (
     auxiliary_head,
     torchvision_names,
 )
-from convlens.nn.auxiliary import AuxiliaryLogits
+from convlens.nn.auxiliary import AuxiliaryLogits, classification_loss
 from tests.strategies import normal
 
 D2L = GoogLeNetConfig(
@@ -215,6 +215,14 @@ def test_the_auxiliary_logits_are_those_of_the_blocks_4a_and_4d() -> None:
     assert isinstance(output, AuxiliaryLogits)
     torch.testing.assert_close(output.auxiliary, tuple(expected))
     torch.testing.assert_close(output.main, model.eval()(x))
+
+
+def test_the_loss_of_all_three_logits_reaches_every_parameter() -> None:
+    config = replace(SMALL, aux=True)
+    model = GoogLeNet(config).train()
+    classification_loss(model(images(config, "cpu")), torch.tensor([1, 2])).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
 
 
 def test_the_transformed_input_spans_minus_one_to_one() -> None:

@@ -3,7 +3,8 @@
 Source: He et al. (2015), https://arxiv.org/abs/1512.03385, Figure 2 and equation 2.
 """
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from convlens.core.shapes import Batch
 from convlens.nn.unit import conv_unit
@@ -21,9 +22,9 @@ class ResidualSum(nn.Module):
         self.shortcut = shortcut
         self.activation = nn.ReLU(inplace=True)
 
-    def forward(self, x: Batch) -> Batch:
+    def forward(self, x: Batch) -> Float[Tensor, "n o oh ow"]:
         """The images, height and width divided by the stride and rounded up."""
-        y: Batch = self.activation(self.residual(x) + self.shortcut(x))
+        y: Tensor = self.activation(self.residual(x) + self.shortcut(x))
         return y
 
 
