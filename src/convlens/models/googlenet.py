@@ -119,18 +119,10 @@ class InceptionBlock(nn.Module):
 class ImageNetToUnit(nn.Module):
     """`(x * std + mean - 0.5) / 0.5`: images normalised for ImageNet, brought to [-1, 1]."""
 
-    scale: Tensor
-    shift: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
-        self.register_buffer("scale", std / 0.5, persistent=False)
-        self.register_buffer("shift", (mean - 0.5) / 0.5, persistent=False)
-
     def forward(self, x: Batch) -> Batch:
         """The images, channel by channel, on the other scale."""
-        return x * self.scale + self.shift
+        channels = zip(x.unbind(1), MEAN, STD, strict=True)
+        return torch.stack([c * (std / 0.5) + (mean - 0.5) / 0.5 for c, mean, std in channels], 1)
 
 
 def auxiliary_head(in_channels: int, num_classes: int, *, batch_norm: bool = True) -> nn.Sequential:
