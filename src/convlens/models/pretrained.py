@@ -31,14 +31,15 @@ def load_torchvision(name: str, state_dict: Mapping[str, Tensor], **settings: An
     """
     name = name.replace("_", "-")
     entry = MODELS[name]
-    if entry.torchvision is None:
-        having = [model for model, row in MODELS.items() if row.torchvision is not None]
+    names_of = entry.paper.torchvision_names
+    if names_of is None:
+        having = [model for model, row in MODELS.items() if row.paper.torchvision_names]
         raise UnknownName(f"torchvision has no {name!r}; it has {', '.join(having)}")
     config = configure(name, settings)
     with torch.device("meta"):
         model = build(name, config)
     wanted = model.state_dict()
-    renamed = _rename(name, state_dict, entry.torchvision(config), wanted)
+    renamed = _rename(name, state_dict, names_of(config), wanted)
     missing = [key for key in wanted if key not in renamed and not key.endswith(COUNTER)]
     if missing:
         raise RunError(
