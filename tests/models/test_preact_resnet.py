@@ -73,4 +73,4 @@ def test_any_legal_settings_run_on_any_size(
 def test_the_stem_is_linear_and_the_head_begins_with_the_activation() -> None:
     model = PreActResNet(PreActResNetConfig(width=4, depths=(1,)))
     assert [type(part).__name__ for part in model.stem] == ["Conv2d", "MaxPool2d"]
-    assert [name for name, _ in model.head.named_children()][0] == "activation"
+    assert next(name for name, _ in model.head.named_children()) == "activation"
