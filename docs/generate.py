@@ -99,6 +99,8 @@ def _comments(kind: type) -> Iterator[tuple[str, str]]:
     """The trailing comment of each field, with the comment lines that follow it."""
     name, text = "", ""
     for line in inspect.getsource(kind).splitlines():
+        if line.startswith("    def "):  # the fields are over
+            break
         field = re.match(r"    (\w+): ", line)
         comment = _comment(line)
         if field:

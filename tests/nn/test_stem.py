@@ -16,11 +16,8 @@ def test_the_size_after_a_stem(name: StemName, size: int, after: int) -> None:
 
 
 def test_a_stem_without_norm_and_activation_is_linear_up_to_its_pooling() -> None:
-    names = [
-        name
-        for name, _ in conv_stem(1, 4, "imagenet", norm=False, activation=False).named_children()
-    ]
-    assert names == ["conv", "pool"]
+    stem = conv_stem(1, 4, "imagenet", norm=False, activation=False)
+    assert [name for name, _ in stem.named_children()] == ["conv", "pool"]
 
 
 def test_the_convolution_has_a_bias_only_when_asked() -> None:
