@@ -99,7 +99,7 @@ def watching(module: nn.Module, watcher: Watcher, *, training: bool = False) -> 
             )
     stack: list[Call] = []
     with ExitStack() as exits:
-        exits.enter_context(_as_it_was(module))
+        exits.enter_context(as_it_was(module))
         module.train(training)
         paths = {part: path for path, part in module.named_modules()}
         for part in paths:
@@ -112,7 +112,8 @@ def watching(module: nn.Module, watcher: Watcher, *, training: bool = False) -> 
 
 
 @contextmanager
-def _as_it_was(module: nn.Module) -> Generator[None]:
+def as_it_was(module: nn.Module) -> Generator[None]:
+    """Afterwards modes, buffers and random generators are what they were before."""
     modes = [(part, part.training) for part in module.modules()]
     buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
     devices = {p.device for p in module.parameters() if p.is_cuda}
