@@ -112,16 +112,17 @@ def regrouped(seen: Seen, shape: Sequence[int]) -> Seen:
     (((Piece(size=4, axis=0),), (Piece(size=2, axis=None),), (Piece(size=9, axis=1),)), \
 Window(kernel=2, stride=2, padding=0, dilation=1))
     """
-    if prod(shape) != prod(piece.size for dim in seen.dims for piece in dim):
+    sizes = [prod(piece.size for piece in dim) for dim in seen.dims]
+    if sizes == list(shape):
+        return seen
+    if prod(sizes) != prod(shape):
         return everything(shape)  # numbers of another type
     pieces = [piece for dim in reversed(seen.dims) for piece in reversed(dim)]  # the next is last
     dims: list[list[Piece]] = []
-    for size in shape:
+    for size, following in zip(shape, (*shape[1:], 0), strict=True):
         taken: list[Piece] = []
-        if size == 1 and pieces and pieces[-1].size == 1:
-            taken.append(pieces.pop())
         room = size
-        while room > 1 and pieces:
+        while pieces and room > 1:
             piece = pieces.pop()
             if room % piece.size:  # the dim ends inside this piece
                 if piece.size % room:
@@ -132,9 +133,10 @@ Window(kernel=2, stride=2, padding=0, dilation=1))
                 piece = Piece(room, piece.axis)
             taken.append(piece)
             room //= piece.size
+        while pieces and pieces[-1].size == 1 and (following != 1 or not (taken or size > 1)):
+            taken.append(pieces.pop())  # an axis of one place, that this dim has room for too
         dims.append(taken)
-    regrouped = Seen(tuple(_tidy(dim) for dim in dims), seen.sights)
-    return blurred(regrouped, _axes_in([tuple(pieces)]))  # axes of size 1 that found no dim
+    return blurred(Seen(tuple(map(_tidy, dims)), seen.sights), _axes_in([tuple(pieces)]))
 
 
 def _dim(size: int) -> Dim:
