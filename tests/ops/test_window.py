@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -97,6 +99,44 @@ def test_a_window_larger_than_the_padded_input_is_refused(
 def test_settings_out_of_range_are_refused(settings: dict[str, int]) -> None:
     with pytest.raises(ShapeError, match="must be >= 1"):
         Window(**settings)
+
+
+@st.composite
+def windows_abreast(draw: st.DrawFn, count: int = 2) -> tuple[Window, ...]:
+    """Windows of one stride."""
+    stride = draw(st.integers(1, 4))
+    return tuple(replace(draw(windows), stride=stride) for _ in range(count))
+
+
+@given(windows_abreast(), st.integers(0, 20))
+def test_a_union_covers_both_and_nothing_less_does(pair: tuple[Window, ...], i: int) -> None:
+    a, b = pair
+    first, *_, last = sorted([a.taps(i)[0], a.taps(i)[-1], b.taps(i)[0], b.taps(i)[-1]])
+    union = a.union(b).taps(i)
+    assert (union[0], union[-1], union.step) == (first, last, 1)
+
+
+@given(windows_abreast(3))
+def test_a_union_is_of_a_set(windows: tuple[Window, ...]) -> None:
+    a, b, c = windows
+    assert a.union(b) == b.union(a)
+    assert a.union(b).union(c) == a.union(b.union(c))
+    assert a.union(b).union(b) == a.union(b)
+    assert a.union(a) == Window(a.extent, a.stride, a.padding)  # union writes the holes out
+
+
+@given(windows_abreast(), windows)
+def test_what_follows_a_union_covers_what_follows_each(
+    pair: tuple[Window, ...], after: Window
+) -> None:
+    a, b = pair
+    assert a.union(b).then(after) == a.then(after).union(b.then(after))
+    assert after.then(a.union(b)) == after.then(a).union(after.then(b))
+
+
+def test_windows_that_drift_apart_have_no_union() -> None:
+    with pytest.raises(ShapeError, match="their strides differ"):
+        Window(3, stride=2).union(Window(3))
 
 
 def test_a_stack_of_seven_threes_sees_fifteen() -> None:

@@ -113,7 +113,7 @@ def watching(module: nn.Module, watcher: Watcher, *, training: bool = False) -> 
 
 @contextmanager
 def as_it_was(module: nn.Module) -> Generator[None]:
-    """Inside, anything may be done to modes, buffers and chance; afterwards they are restored."""
+    """Afterwards modes, buffers and random generators are what they were before."""
     modes = [(part, part.training) for part in module.modules()]
     buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
     devices = {p.device for p in module.parameters() if p.is_cuda}

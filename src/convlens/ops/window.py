@@ -72,3 +72,20 @@ class Window:
             stride=self.stride * after.stride,
             padding=self.padding + after.padding * self.stride,
         )
+
+    def union(self, other: "Window") -> "Window":
+        """The smallest one window that covers this one and `other`, for each output.
+
+        >>> Window(3, padding=1).union(Window(1))  # a residual block: f(x) + x
+        Window(kernel=3, stride=1, padding=1, dilation=1)
+        >>> Window(2).union(Window(3, padding=2))
+        Window(kernel=4, stride=1, padding=2, dilation=1)
+
+        Raises:
+            ShapeError: the strides differ, so the two drift apart and no window covers both.
+        """
+        if self.stride != other.stride:
+            raise ShapeError(f"{self} and {other} drift apart: their strides differ")
+        padding = max(self.padding, other.padding)
+        end = max(self.extent - self.padding, other.extent - other.padding)
+        return Window(end + padding, self.stride, padding)

@@ -1,0 +1,1 @@
+"""How receptive fields are found: what tensors see, and how each operation moves it."""
