@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 PIPE_WIDTH = 120  # columns of a table that no terminal bounds
-_NUMERIC = re.compile(r"-|[\d.,x]+( %.*)?")  # 61,706 or 1x28x28 or 89.20 % (epoch 2)
+_NUMERIC = re.compile(r"|-|[\d.,x]+( %.*)?")  # 61,706 or 1x28x28 or 89.20 % (epoch 2)
 
 
 def print_json(content: Mapping[str, Any]) -> None:

@@ -86,19 +86,18 @@ def summarize(traced: Trace, module: nn.Module, *, depth: int | None = None) -> 
     >>> [(row.names, row.kind, row.arithmetic) for row in summary.rows]
     [(('0',), 'Conv2d', '5x5x1x6 + 6 = 156'), (('1', '2'), 'ReLU', '')]
     """
-    roots = _tree(traced.layers)
-    whole = roots[0] if traced.failure is None else None
-    top = whole.children if whole is not None and whole.children else roots
+    whole = _tree(traced.layers)
+    top = whole.children or [whole]
     parameters, layers = _by_kind(module, traced)
     return Summary(
         rows=tuple(_rows(top, 0, depth)),
-        inputs=() if whole is None else whole.record.inputs,
+        inputs=whole.record.inputs,
         num_parameters=sum(p.numel() for p in module.parameters()),
         num_trainable=sum(p.numel() for p in module.parameters() if p.requires_grad),
         parameters_by_kind=parameters,
         layers_by_kind=layers,
         parts=tuple(_parts(top)),
-        macs=sum(root.record.macs for root in roots),
+        macs=whole.record.macs,
         num_activations=sum(leaf.num_activations for leaf in traced.leaves),
         failure=traced.failure,
     )
@@ -132,21 +131,16 @@ class _Node:
         return sum(_kind(leaf.record.module) in {"convolution", "linear"} for leaf in self.leaves())
 
 
-def _tree(layers: Sequence[LayerRecord]) -> list[_Node]:
-    """The layers, each in the one that it ran in; after a failure there are several roots."""
-    roots: list[_Node] = []
-    above: list[_Node] = []  # the nodes that the next one may stand in
-    for record in layers:
-        node = _Node(record, [])
-        while above and not _is_inside(record, above[-1].record):
-            above.pop()
-        (above[-1].children if above else roots).append(node)
+def _tree(layers: Sequence[LayerRecord]) -> _Node:
+    """The layers, each in the one that it ran in."""
+    nodes = [_Node(record, []) for record in layers]
+    above: list[_Node] = []  # at each depth the last node
+    for node in nodes:
+        del above[node.record.depth :]
+        if above:
+            above[-1].children.append(node)
         above.append(node)
-    return roots
-
-
-def _is_inside(record: LayerRecord, other: LayerRecord) -> bool:
-    return record.depth > other.depth and not other.is_leaf
+    return nodes[0]
 
 
 def _rows(nodes: Sequence[_Node], indent: int, depth: int | None) -> Iterator[Row]:
@@ -188,7 +182,8 @@ def _parts(top: Sequence[_Node]) -> Iterator[Part]:
         divided = node.name in {"body", "head"} and node.children
         for piece in node.children if divided else [node]:
             if count := piece.weight_layers():
-                yield Part(name=piece.name, weight_layers=count)
+                name = piece.record.path if piece.name.isdecimal() else piece.name
+                yield Part(name=name, weight_layers=count)
 
 
 def _by_kind(

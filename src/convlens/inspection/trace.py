@@ -86,7 +86,7 @@ class Trace:
     """The layers in the order in which they started; the first is the whole."""
 
     layers: tuple[LayerRecord, ...]
-    failure: Failure | None = None  # then the layers are those that ended before it
+    failure: Failure | None = None  # then the layers in which it happened have no outputs
 
     @property
     def whole(self) -> LayerRecord:
@@ -158,21 +158,29 @@ class _Recorder(Watcher):
         while opened is not call:
             opened, place, first = self._open.pop()
         is_leaf = place == len(self._records) - 1
-        self._records[place] = LayerRecord(
+        self._records[place] = self._record(call, first, is_leaf=is_leaf, outputs=_shapes(outputs))
+
+    def layers(self) -> tuple[LayerRecord, ...]:
+        """All records; those of layers that did not end have no outputs."""
+        for call, place, first in self._open:
+            self._records[place] = self._record(call, first, is_leaf=False, outputs=())
+        return tuple(record for record in self._records if record is not None)
+
+    def _record(
+        self, call: Call, first: int, *, is_leaf: bool, outputs: tuple[Shape, ...]
+    ) -> LayerRecord:
+        return LayerRecord(
             path=call.path,
             kind=type(call.module).__name__,
             depth=call.depth,
             is_leaf=is_leaf,
             module=call.module,
             inputs=_shapes(call.inputs),
-            outputs=_shapes(outputs),
+            outputs=outputs,
             num_parameters=sum(p.numel() for p in call.module.parameters()),
             operations=tuple(self._operations[first:]),
             formula=_formula(call) if is_leaf else None,
         )
-
-    def layers(self) -> tuple[LayerRecord, ...]:
-        return tuple(record for record in self._records if record is not None)
 
     def failure(self, error: Exception) -> Failure | None:
         if not self._open:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # torch is loaded inside the command, so that help stays fast
     from torch import Tensor, nn
 
     from convlens.inspection.ledger import Ledger
+    from convlens.inspection.receptive_field import Field
     from convlens.inspection.summary import Row, Summary
 
 Input = Annotated[str | None, typer.Option("--input", help="Channels x height x width: 1x96x96.")]
@@ -160,18 +161,17 @@ def _table(
         columns.append("sees")
     rows: list[list[str]] = []
     for row in found.rows:
+        output = _size(row.output)
+        if found.failure is not None and row.path == found.failure.path:
+            output = f"cannot take {' and '.join(_size(x[1:]) for x in found.failure.inputs)}"
         numbers = (row.num_parameters, row.macs, *([row.weight_layers] if by_depth else []))
         counts = ["" if row.is_open else f"{n:,}" if n else "-" for n in numbers]
-        cells = [_name(row), row.kind, _size(row.output), *counts]
+        cells = [_name(row), row.kind, output, *counts]
         if arithmetic:
             cells.append(row.arithmetic)
         if fields:
             cells.append(fields.get(row.path, ""))
         rows.append(cells)
-    if found.failure is not None:
-        sizes = ", ".join(_size(shape[1:]) for shape in found.failure.inputs)
-        failed = [f"{found.failure.path}", found.failure.kind, f"cannot take {sizes}"]
-        rows.append(failed + [""] * (len(columns) - 3))
     return columns, rows
 
 
@@ -214,7 +214,15 @@ def _fields(network: "nn.Module", x: "Tensor") -> dict[str, str]:
     """What one number of each layer's output sees of the image: size, and step to the next."""
     from convlens.inspection.receptive_field import receptive_fields
 
-    return {path: str(field) for path, field in receptive_fields(network, x).items()}
+    return {path: _sight(field) for path, field in receptive_fields(network, x).items()}
+
+
+def _sight(field: "Field") -> str:
+    if field.whole:
+        return "all of it"
+    height, width = ("all" if size is None else str(size) for size in field.size)
+    rows, columns = ("-" if jump is None else str(jump) for jump in field.jump)
+    return f"{height}x{width}, step {rows}" + (f"x{columns}" if columns != rows else "")
 
 
 def _print_ledger(model: str, network: "nn.Module", x: "Tensor", *, as_json: bool) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from convlens.core.errors import ConfigError
 from convlens.core.shapes import Labels
-from convlens.inspection.restore import trained_in_vain
+from convlens.inspection.training.restore import trained_in_vain
 from convlens.nn.auxiliary import classification_loss
 
 Clock = Callable[[], float]  # seconds, as time.perf_counter gives them

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from convlens.inspection.restore import trained_in_vain
+from convlens.inspection.training.restore import trained_in_vain
 
 
 class Counting(nn.Module):

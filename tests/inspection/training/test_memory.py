@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from convlens.core.errors import ConfigError
-from convlens.inspection.memory import Memory, training_memory
+from convlens.inspection.training.memory import Memory, training_memory
 from convlens.models.googlenet import GoogLeNet, GoogLeNetConfig
 from convlens.models.lenet import LeNet, LeNetConfig
 from convlens.models.resnet import ResNet, ResNetConfig

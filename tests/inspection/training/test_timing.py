@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from convlens.core.errors import ConfigError
-from convlens.inspection.timing import Timing, time_forward, time_models, time_step
+from convlens.inspection.training.timing import Timing, time_forward, time_models, time_step
 from convlens.nn.auxiliary import AuxiliaryLogits
 
 LABELS = torch.tensor([0, 1, 1, 0])

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from convlens.core.errors import ConfigError
-from convlens.inspection.restore import trained_in_vain
+from convlens.inspection.training.restore import trained_in_vain
 from convlens.inspection.watch import tensors_in
 from convlens.nn.auxiliary import classification_loss
 

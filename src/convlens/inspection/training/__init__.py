@@ -1,0 +1,1 @@
+"""What one training step takes, in bytes and in seconds."""
