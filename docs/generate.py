@@ -25,7 +25,7 @@ from convlens.train.optim import TrainConfig
 
 REFERENCE = Path(__file__).parent / "reference"
 COMMANDS = (
-    "train", "evaluate", "predict", "models", "recipes", "data", "data show", "runs",
+    "train", "evaluate", "predict", "models", "summary", "recipes", "data", "data show", "runs",
     "runs show", "doctor", "conv", "conv learn", "conv picture",
 )  # fmt: skip
 
@@ -99,8 +99,10 @@ def _comments(kind: type) -> Iterator[tuple[str, str]]:
     """The trailing comment of each field, with the comment lines that follow it."""
     name, text = "", ""
     for line in inspect.getsource(kind).splitlines():
+        if line.startswith("    def "):  # the fields are over
+            break
         field = re.match(r"    (\w+): ", line)
-        comment = _comment(line)
+        comment = _comment(line) if "#" in line else ""
         if field:
             if name:
                 yield name, text

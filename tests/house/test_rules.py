@@ -1,17 +1,25 @@
 """The rules of the house (docs/architecture.md), as tests."""
 
 import ast
+import inspect
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from convlens.experiment.recipe import claim, shipped_recipes
+from convlens.models.catalog import MODELS
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "convlens"
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
 ROOMS = sorted({path.parent for path in SOURCE.rglob("*.py")} - {SOURCE})
+# One file per paper; what is left in models/ serves them all.
+PAPERS = sorted(
+    set((SOURCE / "models").glob("*.py"))
+    - {SOURCE / "models" / name for name in ("__init__.py", "catalog.py", "pretrained.py")}
+)
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc", "manager"}
 # No test of their own: the annotations in shapes.py are checked wherever they are used, and
 # __main__.py is one line, which tests/cli/test_main.py runs.
@@ -41,8 +49,9 @@ def test_a_module_says_what_it_is_about(path: Path) -> None:
 
 @pytest.mark.parametrize("path", ROOMS, ids=relative)
 def test_a_room_has_at_most_ten_modules(path: Path) -> None:
+    """Papers are not counted: each is a text of its own (docs/decisions/0008-papers.md)."""
     modules = [module for module in path.glob("*.py") if module.name != "__init__.py"]
-    assert len(modules) <= 10
+    assert len(set(modules) - set(PAPERS)) <= 10
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
@@ -58,14 +67,28 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert not names & FORBIDDEN_NAMES
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in (SOURCE / "models").glob("*.py") if path.stem not in {"__init__", "catalog"}],
-    ids=relative,
-)
+@pytest.mark.parametrize("path", PAPERS, ids=relative)
 def test_a_model_names_its_source(path: Path) -> None:
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     assert re.search(r"^Source: .*https?://", docstring, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_one_file_one_catalog_line_and_one_golden_row(name: str) -> None:
+    config = MODELS[name].preset
+    for setting in ("in_channels", "num_classes", "image_size"):  # which follow the data
+        assert isinstance(getattr(config, setting), int)
+    assert Path(inspect.getfile(type(config))) in PAPERS
+    assert Path(inspect.getfile(MODELS[name].paper.build)) == Path(inspect.getfile(type(config)))
+    rows = tomllib.loads((ROOT / "tests" / "golden" / "models.toml").read_text(encoding="utf-8"))
+    assert set(rows[name]) == {"num_parameters", "macs", "from"}
+    text = (SOURCE / "models" / "catalog.py").read_text(encoding="utf-8")
+    assert text.count(f'"{name}"') == 1
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=relative)
+def test_a_paper_is_in_the_catalog(path: Path) -> None:
+    assert path in {Path(inspect.getfile(entry.paper.build)) for entry in MODELS.values()}
 
 
 @pytest.mark.parametrize("name", shipped_recipes())

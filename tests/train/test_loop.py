@@ -3,6 +3,7 @@ where the loss is no longer finite."""
 
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, replace
 from itertools import groupby
 
@@ -16,6 +17,7 @@ from convlens.data.batches import Batches
 from convlens.data.catalog import Splits
 from convlens.data.image_set import ImageSet
 from convlens.data.transform import Prepare
+from convlens.nn.auxiliary import AuxiliaryLogits, classification_loss
 from convlens.runs.record import without_times
 from convlens.train.evaluate import evaluate
 from convlens.train.events import (
@@ -122,6 +124,47 @@ def test_a_training_step_is_gradient_descent_on_the_cross_entropy(small_splits: 
         optimizer.step()
     for found, wanted in zip(trained.parameters(), expected.parameters(), strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+
+
+class WithAuxiliary(nn.Module):
+    """Two linear layers; in training mode the first one's output is graded too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(28 * 28, 10)
+        self.second = nn.Linear(10, 10)
+        self.classifier = nn.Linear(10, 10)
+
+    def forward(self, x: Tensor) -> Tensor | AuxiliaryLogits:
+        y = self.first(x.flatten(1)).relu()
+        main: Tensor = self.second(y)
+        return AuxiliaryLogits(main, (self.classifier(y),)) if self.training else main
+
+
+def test_auxiliary_logits_are_trained_by_their_loss_and_left_out_of_the_validation(
+    small_splits: Splits,
+) -> None:
+    torch.manual_seed(0)
+    trained = WithAuxiliary()
+    expected = deepcopy(trained)
+    started = weights(trained)
+    config = replace(CONFIG, epochs=1, batch_size=NUM_IMAGES)  # one step
+    events = train(trained, small_splits, config)
+    (batch,) = Batches(
+        small_splits.train[:NUM_IMAGES], NUM_IMAGES, Prepare(28), shuffle_seed=config.seed
+    ).epoch(1)
+    loss = classification_loss(expected(batch[0]), batch[1])
+    loss.backward()
+    assert all(new != old for new, old in zip(weights(trained), started, strict=True))
+    with torch.no_grad():
+        for found, wanted in zip(trained.parameters(), expected.parameters(), strict=True):
+            assert wanted.grad is not None
+            torch.testing.assert_close(found, wanted - config.lr * wanted.grad)
+    step = next(e for e in events if isinstance(e, StepsFinished))
+    assert step.loss == pytest.approx(loss.item())
+    evaluated = next(e for e in events if isinstance(e, Evaluated))
+    again = evaluate(trained, Batches(small_splits.test[:30], 20, Prepare(28)))
+    assert evaluated.loss == again.loss
 
 
 def test_the_learning_rate_told_is_the_schedules(small_splits: Splits) -> None:

@@ -55,6 +55,14 @@ def print_table(
     print("\n".join(line for line in lines if line))
 
 
+def print_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout as GitHub reads it; spaces that indent a cell are kept."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    for cells in lines:
+        kept = [cell.replace("  ", "&nbsp; ").replace("|", "\\|") for cell in cells]
+        print(f"| {' | '.join(kept)} |")
+
+
 def print_pairs(pairs: Mapping[str, str]) -> None:
     """Names and values on stdout, a line each, values aligned."""
     width = max(len(name) for name in pairs)

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from convlens import __version__
-from convlens.cli.commands import data, doctor, evaluate, models, predict, recipes, runs, train
+from convlens.cli.commands import (
+    data,
+    doctor,
+    evaluate,
+    models,
+    predict,
+    recipes,
+    runs,
+    summary,
+    train,
+)
 from convlens.cli.commands.conv import command as conv
 from convlens.cli.console import fail
 from convlens.cli.exit_codes import exit_code
@@ -36,6 +46,7 @@ app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(models.models)
 app.command()(recipes.recipes)
+app.command()(summary.summary)
 app.add_typer(conv.app)
 app.add_typer(data.app)
 app.add_typer(runs.app)

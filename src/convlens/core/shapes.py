@@ -12,5 +12,6 @@ from torch import Tensor
 
 Pixels = UInt8[Tensor, "n c h w"]
 Batch = Float[Tensor, "n c h w"]
+Maps = Float[Tensor, "n o oh ow"]  # what a layer or a block makes of a batch
 Labels = Int64[Tensor, "n"]
 Logits = Float[Tensor, "n num_classes"]

@@ -3,14 +3,15 @@
 Source: LeCun et al. (1998), http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf, Figure 2;
 d2l 7.6.
 Differs from the paper, as d2l does: sigmoid instead of scaled tanh, plain average pooling,
-all channels connected, a linear output layer. The modern preset takes ReLU and max-pooling.
+all channels connected, a linear output layer. The modern preset takes ReLU and max-pooling, the
+batch-norm preset is d2l 8.5's.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from convlens.core.shapes import Batch, Logits
@@ -23,7 +24,7 @@ from convlens.ops.window import Window
 ACTIVATIONS = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU}
 POOLS = {"avg": AvgPool2d, "max": MaxPool2d}
 
-STEM, STAGE, POOL = Window(5, padding=2), Window(5), Window(2, stride=2)
+STAGE, POOL = Window(5), Window(2, stride=2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +36,8 @@ class LeNetConfig:
     image_size: PositiveInt = 28  # height and width of the input, pixels; at least 12
     activation: Literal["sigmoid", "relu"] = "sigmoid"
     pooling: Literal["avg", "max"] = "avg"
+    batch_norm: bool = False  # a norm before each activation, as d2l 8.5 has it
+    stem_padding: NonNegativeInt = 2  # of the first convolution; d2l 8.5 has none
     init: InitializerName = "xavier"  # how weights start
     implementation: ImplementationName = "native"  # of the convolutions and, where it has a
     # pooling, of the pools too (else theirs is native); Winograd's cannot do the 5x5 kernels
@@ -54,30 +57,34 @@ class LeNet(nn.Module):
         implementation = config.implementation
         pooling = pooling_beside(implementation)
 
+        def normed(norm: type[nn.Module], features: int) -> list[nn.Module]:
+            return [norm(features), activation()] if config.batch_norm else [activation()]
+
         def stage(in_channels: int, out_channels: int, window: Window) -> nn.Sequential:
+            conv = Conv2d(
+                in_channels,
+                out_channels,
+                window.kernel,
+                padding=window.padding,
+                implementation=implementation,
+            )
             return nn.Sequential(
-                Conv2d(
-                    in_channels,
-                    out_channels,
-                    window.kernel,
-                    padding=window.padding,
-                    implementation=implementation,
-                ),
-                activation(),
+                conv,
+                *normed(nn.BatchNorm2d, out_channels),
                 pool(POOL.kernel, POOL.stride, implementation=pooling),
             )
 
-        side = config.image_size
-        for window in (STEM, POOL, STAGE, POOL):
+        stem, side = Window(5, padding=config.stem_padding), config.image_size
+        for window in (stem, POOL, STAGE, POOL):
             side = window.output_size(side)
-        self.stem = stage(config.in_channels, 6, STEM)
+        self.stem = stage(config.in_channels, 6, stem)
         self.body = nn.Sequential(OrderedDict(stage1=stage(6, 16, STAGE)))
         self.head = nn.Sequential(
             nn.Flatten(),
             nn.Linear(16 * side * side, 120),
-            activation(),
+            *normed(nn.BatchNorm1d, 120),
             nn.Linear(120, 84),
-            activation(),
+            *normed(nn.BatchNorm1d, 84),
             nn.Linear(84, config.num_classes),
         )
         initialize(self, config.init)

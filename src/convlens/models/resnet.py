@@ -7,6 +7,7 @@ Differs from d2l: the 1x1 shortcut has a norm and convolutions have no bias, as 
 the `resnet18-d2l` preset has it d2l's way.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -131,14 +132,19 @@ class ResNet(nn.Module):
 
 def torchvision_names(config: ResNetConfig) -> dict[str, str]:
     """The path here of each module with weights, by its path in torchvision's ResNet."""
+    return resnet_names(config.depths, units=2 if config.block == "basic" else 3)
+
+
+def resnet_names(depths: Sequence[int], units: int) -> dict[str, str]:
+    """The same for a body of these depths, whose blocks have so many units."""
     names = {"conv1": "stem.conv", "bn1": "stem.norm", "fc": "head.linear"}
-    units = 2 if config.block == "basic" else 3
-    for stage, depth in enumerate(config.depths, start=1):
+    for stage, depth in enumerate(depths, start=1):
         for index in range(depth):
             theirs, ours = f"layer{stage}.{index}", f"body.stage{stage}.block{index + 1}"
             for unit in range(1, units + 1):
                 names[f"{theirs}.conv{unit}"] = f"{ours}.residual.unit{unit}.conv"
                 names[f"{theirs}.bn{unit}"] = f"{ours}.residual.unit{unit}.norm"
-            names[f"{theirs}.downsample.0"] = f"{ours}.shortcut.conv"
-            names[f"{theirs}.downsample.1"] = f"{ours}.shortcut.norm"
+            if index == 0:  # only there can a shortcut have weights
+                names[f"{theirs}.downsample.0"] = f"{ours}.shortcut.conv"
+                names[f"{theirs}.downsample.1"] = f"{ours}.shortcut.norm"
     return names

@@ -5,7 +5,7 @@ Source: He et al. (2015), https://arxiv.org/abs/1512.03385, Figure 2 and equatio
 
 from torch import nn
 
-from convlens.core.shapes import Batch
+from convlens.core.shapes import Batch, Maps
 from convlens.nn.unit import conv_unit
 
 
@@ -21,9 +21,9 @@ class ResidualSum(nn.Module):
         self.shortcut = shortcut
         self.activation = nn.ReLU(inplace=True)
 
-    def forward(self, x: Batch) -> Batch:
+    def forward(self, x: Batch) -> Maps:
         """The images, height and width divided by the stride and rounded up."""
-        y: Batch = self.activation(self.residual(x) + self.shortcut(x))
+        y: Maps = self.activation(self.residual(x) + self.shortcut(x))
         return y
 
 

@@ -20,7 +20,7 @@ def named(**parts: nn.Module) -> nn.Sequential:
     return nn.Sequential(OrderedDict(parts))
 
 
-def conv_unit(
+def conv_unit(  # noqa: PLR0913 - the settings of three layers
     in_channels: int,
     out_channels: int,
     kernel_size: int,
@@ -30,10 +30,12 @@ def conv_unit(
     bias: bool = False,
     norm: bool = True,
     activation: bool = True,
+    eps: float = 1e-5,
 ) -> nn.Sequential:
     """`relu(norm(conv(x)))` with children `conv`, `norm`, `activation`, those that are wanted.
 
     The padding is half the kernel, so that an odd kernel keeps height and width at stride 1.
+    `eps` is what the norm adds to a variance.
 
     >>> list(dict(conv_unit(3, 8, 3, activation=False).named_children()))
     ['conv', 'norm']
@@ -49,7 +51,7 @@ def conv_unit(
     )
     unit: dict[str, nn.Module] = {"conv": conv}
     if norm:
-        unit["norm"] = nn.BatchNorm2d(out_channels)
+        unit["norm"] = nn.BatchNorm2d(out_channels, eps=eps)
     if activation:
         unit["activation"] = nn.ReLU(inplace=True)
     return named(**unit)

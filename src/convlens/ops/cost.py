@@ -237,6 +237,32 @@ def adaptive_pool_cost(
     )
 
 
+def norm_cost(
+    shape: tuple[int, ...],
+    *,
+    affine: bool = True,
+    training: bool = False,
+    item_bytes: int = FLOAT32_BYTES,
+) -> Cost:
+    """No MAC: per number a subtraction and a division, then a product and a sum if `affine`.
+
+    While training also the statistics: a sum for the mean, and a subtraction, a square and a
+    sum for the variance. The second of the shape is the axis of the channels.
+
+    >>> norm_cost((1, 6, 28, 28)).other_ops, norm_cost((1, 6, 28, 28)).num_parameters
+    (18816, 12)
+    """
+    per_number = 2 + 2 * affine + 4 * training
+    parameters = 2 * shape[1] * affine
+    return Cost(
+        other_ops=per_number * prod(shape),
+        num_parameters=parameters,
+        num_activations=prod(shape),
+        read_bytes=(prod(shape) + parameters + 2 * shape[1]) * item_bytes,
+        written_bytes=prod(shape) * item_bytes,
+    )
+
+
 def linear_cost(
     batch: int,
     in_features: int,

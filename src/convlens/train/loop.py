@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import final
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's own name for it
 from torch import Tensor, nn
 
 from convlens.core.errors import Diverged
 from convlens.data.batches import Batches
+from convlens.nn.auxiliary import classification_loss
 from convlens.train.evaluate import evaluate
 from convlens.train.events import (
     Checkpointed,
@@ -42,7 +42,8 @@ def fit(
 ) -> None:
     """Train `model` in place by stochastic gradient descent on the cross-entropy.
 
-    The model, and the images of both `Batches`, are on one device already.
+    The model, and the images of both `Batches`, are on one device already. A model that gives
+    auxiliary logits while it trains has them added to its loss; the validation's is the plain one.
 
     Raises:
         Diverged: the loss is no longer finite; says where.
@@ -94,7 +95,7 @@ def _train_epoch(
         lr = learning_rate(config, steps_before + step - 1, num_steps)
         for group in optimizer.param_groups:
             group["lr"] = lr
-        loss = F.cross_entropy(model(x.contiguous(memory_format=memory_format)), y)
+        loss = classification_loss(model(x.contiguous(memory_format=memory_format)), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
