@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
+from convlens.core.errors import ConfigError
 from convlens.inspection.watch import as_it_was
 
 
@@ -47,7 +48,7 @@ def runs_at(module: nn.Module, channels: int, size: int) -> bool:
     (True, False)
 
     Raises:
-        NotImplementedError: a layer needs numbers, not only shapes.
+        ConfigError: a layer needs numbers, not only shapes.
     """
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
@@ -60,8 +61,10 @@ def runs_at(module: nn.Module, channels: int, size: int) -> bool:
         x = torch.empty(1, channels, size, size, dtype=dtype)
         try:
             functional_call(module, shapes, x)
-        except NotImplementedError:
-            raise
-        except (RuntimeError, ValueError):  # torch's and, as ShapeError, our own
+        except (RuntimeError, ValueError) as error:  # torch's and, as ShapeError, our own
+            if isinstance(error, NotImplementedError) or "meta tensor" in str(error):
+                raise ConfigError(
+                    f"a layer needs more than shapes: {error}", fix="pass real images through it"
+                ) from error
             return False
     return True

@@ -132,7 +132,7 @@ MOVED: dict[str, tuple[Function, tuple[int, int, int]]] = {
     "pixel unshuffle": (nn.PixelUnshuffle(2), (5, 4, -1)),
     "halves of pixels": (lambda x: x.view(2, 4, 3, 2, 3, 2).amax((3, 5)), (5, 4, -1)),
     "residual": (lambda x: x + F.avg_pool2d(x, 3, 1, 1), (7, 2, -3)),
-    "residual in place": (lambda x: x.add_(F.avg_pool2d(x, 3, 1, 1)), (7, 2, -3)),
+    "residual in place": (lambda x: x.clone().add_(F.avg_pool2d(x, 3, 1, 1)), (7, 2, -3)),
     "branches": (lambda x: torch.cat([x, F.max_pool2d(x, 5, 1, 2)], 1), (11, 2, -5)),
     "branches aside": (
         lambda x: torch.cat([x[..., 1:, 1:], F.avg_pool2d(x, 2, 1)], dim=1),

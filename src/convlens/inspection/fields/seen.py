@@ -11,6 +11,7 @@ Source: Araujo, Norris and Sim (2019), https://distill.pub/2019/computing-recept
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import pairwise
 from math import prod
 
 from convlens.inspection.fields.sight import Move, Sight, slide
@@ -119,7 +120,7 @@ Window(kernel=2, stride=2, padding=0, dilation=1))
         return everything(shape)  # numbers of another type
     pieces = [piece for dim in reversed(seen.dims) for piece in reversed(dim)]  # the next is last
     dims: list[list[Piece]] = []
-    for size, following in zip(shape, (*shape[1:], 0), strict=True):
+    for size, following in pairwise((*shape, 0)):
         taken: list[Piece] = []
         room = size
         while pieces and room > 1:
