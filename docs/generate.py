@@ -25,8 +25,8 @@ from convlens.train.optim import TrainConfig
 
 REFERENCE = Path(__file__).parent / "reference"
 COMMANDS = (
-    "train", "evaluate", "predict", "models", "summary", "recipes", "data", "data show", "runs",
-    "runs show", "doctor", "conv", "conv learn", "conv picture",
+    "train", "evaluate", "predict", "models", "summary", "compare-models", "recipes", "data",
+    "data show", "runs", "runs show", "doctor", "conv", "conv learn", "conv picture",
 )  # fmt: skip
 
 

@@ -6,18 +6,9 @@ from typing import Annotated
 import typer
 
 from convlens import __version__
-from convlens.cli.commands import (
-    data,
-    doctor,
-    evaluate,
-    models,
-    predict,
-    recipes,
-    runs,
-    summary,
-    train,
-)
+from convlens.cli.commands import data, doctor, evaluate, predict, recipes, runs, train
 from convlens.cli.commands.conv import command as conv
+from convlens.cli.commands.networks import compare_models, models, summary
 from convlens.cli.console import fail
 from convlens.cli.exit_codes import exit_code
 from convlens.core.errors import ConvLensError
@@ -30,6 +21,7 @@ ConvLens: understand a convolution down to every number, and train on this machi
   convlens runs                           what has been trained, and how well
   convlens predict lenet-modern-1 a.png   what a trained network sees in a picture
   convlens conv --padding 1 --walk        a convolution, number by number
+  convlens summary resnet18               a network, layer by layer
   convlens doctor                         check this machine
 
 convlens --help lists every command; convlens COMMAND --help explains one."""
@@ -47,6 +39,7 @@ app.command()(predict.predict)
 app.command()(models.models)
 app.command()(recipes.recipes)
 app.command()(summary.summary)
+app.command("compare-models")(compare_models.compare_models)
 app.add_typer(conv.app)
 app.add_typer(data.app)
 app.add_typer(runs.app)

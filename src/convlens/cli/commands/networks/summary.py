@@ -1,16 +1,16 @@
 """`convlens summary`: a network layer by layer, on paper."""
 
-import re
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from convlens.cli import options
+from convlens.cli.commands.networks import wanted as networks
+from convlens.cli.commands.networks.wanted import Wanted
 from convlens.cli.console import print_json, print_markdown, print_pairs, print_table, say
 from convlens.cli.exit_codes import CHECK_FAILED
-from convlens.core.errors import ConfigError, ShapeError
+from convlens.core.errors import ShapeError
 
 if TYPE_CHECKING:  # torch is loaded inside the command, so that help stays fast
     from torch import Tensor, nn
@@ -19,12 +19,7 @@ if TYPE_CHECKING:  # torch is loaded inside the command, so that help stays fast
     from convlens.inspection.receptive_field import Field
     from convlens.inspection.summary import Row, Summary
 
-Input = Annotated[str | None, typer.Option("--input", help="Channels x height x width: 1x96x96.")]
 Depth = Annotated[int | None, typer.Option("--depth", min=1, help="Show no deeper level.")]
-Classes = Annotated[int | None, typer.Option("--classes", min=1, help="Number of classes.")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="A setting of the model: stem=small.")
-]
 Markdown = Annotated[bool, typer.Option("--markdown", help="The table as Markdown.")]
 Reconcile = Annotated[
     bool, typer.Option("--reconcile", help="Count three ways, and name every difference.")
@@ -37,10 +32,10 @@ Fields = Annotated[bool, typer.Option("--fields", help="The receptive field of e
 
 def summary(  # noqa: PLR0917 - its options
     model: Annotated[str, typer.Argument(help="A model of `convlens models`.")],
-    input: Input = None,
+    input: networks.Input = None,
     depth: Depth = None,
-    classes: Classes = None,
-    settings: Settings = None,
+    classes: networks.Classes = None,
+    settings: networks.Settings = None,
     arithmetic: Arithmetic = False,
     fields: Fields = False,
     reconcile: Reconcile = False,
@@ -59,9 +54,10 @@ def summary(  # noqa: PLR0917 - its options
       convlens summary lenet --arithmetic --fields
       convlens summary resnet18 --input 1x96x96 --reconcile
     """
-    network, x, smallest = _network(model, input, classes, settings or [])
+    asked = networks.wanted(model, input, classes, settings)
+    network, x = _built(asked)
     if reconcile:
-        _print_ledger(model, network, x, as_json=as_json)
+        _print_ledger(asked, network, x, as_json=as_json)
         return
     from convlens.inspection.summary import summarize
     from convlens.inspection.trace import trace
@@ -75,78 +71,34 @@ def summary(  # noqa: PLR0917 - its options
         if markdown:
             print_markdown(columns, rows)
         else:
-            print_table(columns, rows, title=f"{model} on {_size(x.shape[1:])}")
+            print_table(columns, rows, title=f"{model} on {asked.text}")
     if found.failure is not None:
-        least = smallest()
-        fix = f"the smallest input that works: {x.shape[1]}x{least}x{least}" if least else ""
+        least = asked.smallest()
+        fix = f"the smallest input that works: {asked.channels}x{least}x{least}" if least else ""
         raise ShapeError(str(found.failure), fix=fix)
     if not as_json:
         print_pairs(_totals(found))
         say(f"next: convlens summary {model} --reconcile")
 
 
-def _network(
-    model: str, input: str | None, classes: int | None, assignments: list[str]
-) -> "tuple[nn.Module, Tensor, Callable[[], int | None]]":
-    """The model and its input on `meta`, and what finds the smallest input that works.
+def _built(asked: Wanted) -> "tuple[nn.Module, Tensor]":
+    """The network on `meta` and one image for it.
 
     If the model refuses to be built for that size, it is built for its own, so that a pass
     shows which layer does not fit.
     """
-    import torch
-
-    from convlens.core.config import override
-    from convlens.inspection.smallest import smallest_input
     from convlens.inspection.trace import trace
-    from convlens.inspection.watch import inputs_like
-    from convlens.models.catalog import MODELS, build, configure
+    from convlens.models.catalog import MODELS
 
-    preset = MODELS[model].preset
-    given = override({}, [f"model.{assignment}" for assignment in assignments]).get("model", {})
-    if classes is not None:
-        given["num_classes"] = classes
-    channels, size = preset.in_channels, preset.image_size
-    if input is not None:
-        channels, size = _parse(input)
-        given["in_channels"] = channels
-
-    def at(size: int) -> "tuple[nn.Module, Tensor]":
-        with torch.device("meta"):
-            network = build(model, configure(model, {**given, "image_size": size}))
-        return network, inputs_like(network, 1, channels, size, size)
-
-    def runs(size: int) -> bool:
-        try:
-            trace(*at(size))
-        except ShapeError:
-            return False
-        return True
-
-    size = int(given.get("image_size", size))
     try:
-        network, x = at(size)
+        network = asked.build()
     except ShapeError:
-        network, _ = at(preset.image_size)
-        x = inputs_like(network, 1, channels, size, size)
+        network = asked.build(MODELS[asked.model].preset.image_size)
+        x = asked.images(network)
         if trace(network, x, partial=True).failure is None:
             raise
-    return network, x, lambda: smallest_input(runs)
-
-
-def _parse(text: str) -> tuple[int, int]:
-    """Channels and size of CxHxW."""
-    found = re.fullmatch(r"(\d+)x(\d+)x(\d+)", text)
-    if found is None:
-        raise ConfigError(f"--input {text}: not a size", fix="write CxHxW, as in 1x96x96")
-    channels, height, width = (int(number) for number in found.groups())
-    if height != width:
-        raise ConfigError(
-            f"--input {text}: {height} rows and {width} columns",
-            fix=f"models take square images: {channels}x{height}x{height}",
-        )
-    if min(channels, height) < 1:
-        raise ConfigError(f"--input {text}: every number must be >= 1")
-    return channels, height
+        return network, x
+    return network, asked.images(network)
 
 
 def _table(
@@ -225,12 +177,12 @@ def _sight(field: "Field") -> str:
     return f"{height}x{width}, step {rows}" + (f"x{columns}" if columns != rows else "")
 
 
-def _print_ledger(model: str, network: "nn.Module", x: "Tensor", *, as_json: bool) -> None:
+def _print_ledger(asked: Wanted, network: "nn.Module", x: "Tensor", *, as_json: bool) -> None:
     from convlens.inspection.ledger import reconcile
 
     ledger = reconcile(network, x)
     if as_json:
-        print_json({"model": model, **asdict(ledger), "balanced": ledger.balanced})
+        print_json({"model": asked.model, **asdict(ledger), "balanced": ledger.balanced})
     else:
         print_table(
             ["count", "by formula", "by trace", "by flop_counter"],
@@ -238,7 +190,7 @@ def _print_ledger(model: str, network: "nn.Module", x: "Tensor", *, as_json: boo
                 ["MACs", f"{ledger.formula_macs:,}", f"{ledger.traced_macs:,}", _flops(ledger)],
                 ["parameters", f"{ledger.formula_parameters:,}", f"{ledger.num_parameters:,}", "-"],
             ],
-            title=f"{model} on {_size(x.shape[1:])}",
+            title=f"{asked.model} on {asked.text}",
         )
         print_table(
             ["difference", "amount", "unit", "why"],
