@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from convlens.core.config import to_table
 from convlens.core.errors import ConfigError, ShapeError, UnknownName
 from convlens.inspection.ledger import reconcile
+from convlens.inspection.receptive_field import receptive_fields
+from convlens.inspection.support import misfits
 from convlens.inspection.trace import trace
 from convlens.inspection.watch import inputs_like
 from convlens.models.catalog import MODELS, build, configure, num_parameters
@@ -109,6 +111,15 @@ def test_the_ledger_of_a_model_balances(name: str) -> None:
     assert ledger.counted_flops == 2 * ledger.traced_macs
     unused = sum(entry.amount for entry in ledger.entries if entry.unit == "parameters")
     assert ledger.formula_parameters + unused == ledger.num_parameters
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_gradient_leaves_the_receptive_field(name: str) -> None:
+    model, config = small(name)
+    model, x = model.double(), images(config, 1).double()
+    paths = [path for path in receptive_fields(model, x) if path.count(".") <= 1]
+    assert "stem" in paths
+    assert misfits(model, x, paths) == []
 
 
 @pytest.mark.parametrize("name", MODELS)
