@@ -39,6 +39,7 @@ class Paper:
 class ModelEntry:
     """One line of the catalog."""
 
+    name: str
     paper: Paper
     preset: Any  # the frozen config dataclass that the paper's `build` takes
     about: str
@@ -65,295 +66,234 @@ PREACT = Paper(PreActResNet, "He et al. (2016); d2l 8.6, exercise 4")
 DENSENET = Paper(DenseNet, "Huang et al. (2016); d2l 8.7", densenet.torchvision_names)
 REGNET = Paper(AnyNet, "Radosavovic et al. (2020); d2l 8.8", regnet.torchvision_names)
 
+# Blocks in each of four stages, by the number of layers: Table 1 of He et al. (2015).
+DEPTHS = {34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 D2L: dict[str, Any] = {"in_channels": 1, "num_classes": 10, "init": "xavier"}
 
-MODELS: Table[ModelEntry] = Table(
-    "model",
-    ("lenet", ModelEntry(LENET, LeNetConfig(), "the book's LeNet: sigmoid, average pooling")),
-    (
+
+def _table(*entries: ModelEntry) -> Table[ModelEntry]:
+    return Table("model", *((entry.name, entry) for entry in entries))
+
+
+MODELS: Table[ModelEntry] = _table(
+    ModelEntry("lenet", LENET, LeNetConfig(), "the book's LeNet: sigmoid, average pooling"),
+    ModelEntry(
         "lenet-modern",
-        ModelEntry(
-            LENET,
-            LeNetConfig(activation="relu", pooling="max", init="kaiming"),
-            "the same layers with ReLU and max-pooling",
-        ),
+        LENET,
+        LeNetConfig(activation="relu", pooling="max", init="kaiming"),
+        "the same layers with ReLU and max-pooling",
     ),
-    (
+    ModelEntry(
         "lenet-bn",
-        ModelEntry(
-            LENET,
-            LeNetConfig(batch_norm=True, stem_padding=0),
-            "the book's LeNet with batch norm (d2l 8.5)",
-        ),
+        LENET,
+        LeNetConfig(batch_norm=True, stem_padding=0),
+        "the book's LeNet with batch norm (d2l 8.5)",
     ),
-    ("alexnet", ModelEntry(ALEXNET, AlexNetConfig(), "torchvision's narrower edition")),
-    (
+    ModelEntry("alexnet", ALEXNET, AlexNetConfig(), "torchvision's narrower edition"),
+    ModelEntry(
         "alexnet-d2l",
-        ModelEntry(
-            ALEXNET,
-            AlexNetConfig(
-                **D2L,
-                widths=(96, 256, 384, 384, 256),
-                stem_padding=1,
-                pool_size=0,
-                dropout_after=True,
-            ),
-            "the book's AlexNet",
+        ALEXNET,
+        AlexNetConfig(
+            **D2L, widths=(96, 256, 384, 384, 256), stem_padding=1, pool_size=0, dropout_after=True
         ),
+        "the book's AlexNet",
     ),
-    (
-        "vgg11",
-        ModelEntry(VGGS, VGGConfig(depths=(1, 1, 2, 2, 2)), "8 convolutions, 3 linear layers"),
-    ),
-    (
+    ModelEntry("vgg11", VGGS, VGGConfig(depths=(1, 1, 2, 2, 2)), "8 convolutions, 3 linear layers"),
+    ModelEntry(
         "vgg11-bn",
-        ModelEntry(
-            VGGS,
-            VGGConfig(depths=(1, 1, 2, 2, 2), batch_norm=True),
-            "8 convolutions with batch norm, 3 linear layers",
-        ),
+        VGGS,
+        VGGConfig(depths=(1, 1, 2, 2, 2), batch_norm=True),
+        "8 convolutions with batch norm, 3 linear layers",
     ),
-    (
-        "vgg13",
-        ModelEntry(VGGS, VGGConfig(depths=(2, 2, 2, 2, 2)), "10 convolutions, 3 linear layers"),
+    ModelEntry(
+        "vgg13", VGGS, VGGConfig(depths=(2, 2, 2, 2, 2)), "10 convolutions, 3 linear layers"
     ),
-    (
+    ModelEntry(
         "vgg13-bn",
-        ModelEntry(
-            VGGS,
-            VGGConfig(depths=(2, 2, 2, 2, 2), batch_norm=True),
-            "10 convolutions with batch norm, 3 linear layers",
-        ),
+        VGGS,
+        VGGConfig(depths=(2, 2, 2, 2, 2), batch_norm=True),
+        "10 convolutions with batch norm, 3 linear layers",
     ),
-    (
-        "vgg16",
-        ModelEntry(VGGS, VGGConfig(depths=(2, 2, 3, 3, 3)), "13 convolutions, 3 linear layers"),
+    ModelEntry(
+        "vgg16", VGGS, VGGConfig(depths=(2, 2, 3, 3, 3)), "13 convolutions, 3 linear layers"
     ),
-    (
+    ModelEntry(
         "vgg16-bn",
-        ModelEntry(
-            VGGS,
-            VGGConfig(depths=(2, 2, 3, 3, 3), batch_norm=True),
-            "13 convolutions with batch norm, 3 linear layers",
-        ),
+        VGGS,
+        VGGConfig(depths=(2, 2, 3, 3, 3), batch_norm=True),
+        "13 convolutions with batch norm, 3 linear layers",
     ),
-    (
-        "vgg19",
-        ModelEntry(VGGS, VGGConfig(depths=(2, 2, 4, 4, 4)), "16 convolutions, 3 linear layers"),
+    ModelEntry(
+        "vgg19", VGGS, VGGConfig(depths=(2, 2, 4, 4, 4)), "16 convolutions, 3 linear layers"
     ),
-    (
+    ModelEntry(
         "vgg19-bn",
-        ModelEntry(
-            VGGS,
-            VGGConfig(depths=(2, 2, 4, 4, 4), batch_norm=True),
-            "16 convolutions with batch norm, 3 linear layers",
-        ),
+        VGGS,
+        VGGConfig(depths=(2, 2, 4, 4, 4), batch_norm=True),
+        "16 convolutions with batch norm, 3 linear layers",
     ),
-    ("vgg11-d2l", ModelEntry(VGGS, VGGConfig(**D2L, pool_size=0), "the book's VGG-11")),
-    (
+    ModelEntry("vgg11-d2l", VGGS, VGGConfig(**D2L, pool_size=0), "the book's VGG-11"),
+    ModelEntry(
         "vgg11-slim",
-        ModelEntry(
-            VGGS,
-            VGGConfig(**D2L, pool_size=0, widths=(16, 32, 64, 128, 128)),
-            "the book's VGG-11 with a quarter of the channels, as it trains it",
-        ),
+        VGGS,
+        VGGConfig(**D2L, pool_size=0, widths=(16, 32, 64, 128, 128)),
+        "the book's VGG-11 with a quarter of the channels, as it trains it",
     ),
-    ("nin", ModelEntry(NIN, NiNConfig(init="xavier"), "the book's NiN: no linear layer")),
-    ("googlenet", ModelEntry(GOOGLENET, GoogLeNetConfig(), "with batch norm, as torchvision's")),
-    (
+    ModelEntry("nin", NIN, NiNConfig(init="xavier"), "the book's NiN: no linear layer"),
+    ModelEntry("googlenet", GOOGLENET, GoogLeNetConfig(), "with batch norm, as torchvision's"),
+    ModelEntry(
         "googlenet-aux",
-        ModelEntry(
-            GOOGLENET,
-            GoogLeNetConfig(aux=True),
-            "the same with two auxiliary classifiers while training",
-        ),
+        GOOGLENET,
+        GoogLeNetConfig(aux=True),
+        "the same with two auxiliary classifiers while training",
     ),
-    (
+    ModelEntry(
         "googlenet-d2l",
-        ModelEntry(
-            GOOGLENET,
-            GoogLeNetConfig(
-                **D2L, image_size=96, batch_norm=False, pools="padded", wide_kernel=5, dropout=0.0
-            ),
-            "the book's GoogLeNet, without batch norm",
+        GOOGLENET,
+        GoogLeNetConfig(
+            **D2L, image_size=96, batch_norm=False, pools="padded", wide_kernel=5, dropout=0.0
         ),
+        "the book's GoogLeNet, without batch norm",
     ),
-    ("resnet18", ModelEntry(RESNET, ResNetConfig(), "basic blocks")),
-    ("resnet34", ModelEntry(RESNET, ResNetConfig(depths=(3, 4, 6, 3)), "basic blocks")),
-    (
-        "resnet50",
-        ModelEntry(RESNET, ResNetConfig(block="bottleneck", depths=(3, 4, 6, 3)), "bottlenecks"),
+    ModelEntry("resnet18", RESNET, ResNetConfig(), "basic blocks"),
+    ModelEntry("resnet34", RESNET, ResNetConfig(depths=DEPTHS[34]), "basic blocks"),
+    ModelEntry(
+        "resnet50", RESNET, ResNetConfig(block="bottleneck", depths=DEPTHS[50]), "bottlenecks"
     ),
-    (
-        "resnet101",
-        ModelEntry(RESNET, ResNetConfig(block="bottleneck", depths=(3, 4, 23, 3)), "bottlenecks"),
+    ModelEntry(
+        "resnet101", RESNET, ResNetConfig(block="bottleneck", depths=DEPTHS[101]), "bottlenecks"
     ),
-    (
-        "resnet152",
-        ModelEntry(RESNET, ResNetConfig(block="bottleneck", depths=(3, 8, 36, 3)), "bottlenecks"),
+    ModelEntry(
+        "resnet152", RESNET, ResNetConfig(block="bottleneck", depths=DEPTHS[152]), "bottlenecks"
     ),
-    (
+    ModelEntry(
         "resnet18-d2l",
-        ModelEntry(
-            RESNET,
-            ResNetConfig(**D2L, image_size=96, conv_bias=True, shortcut_norm=False),
-            "the book's ResNet-18: biases, no norm in its shortcuts",
-        ),
+        RESNET,
+        ResNetConfig(**D2L, image_size=96, conv_bias=True, shortcut_norm=False),
+        "the book's ResNet-18: biases, no norm in its shortcuts",
     ),
-    (
+    ModelEntry(
         "wide-resnet50-2",
-        ModelEntry(
-            WIDE,
-            ResNetConfig(block="bottleneck", depths=(3, 4, 6, 3), bottleneck_width=2),
-            "bottlenecks twice as wide inside",
-        ),
+        WIDE,
+        ResNetConfig(block="bottleneck", depths=DEPTHS[50], bottleneck_width=2),
+        "bottlenecks twice as wide inside",
     ),
-    (
+    ModelEntry(
         "wide-resnet101-2",
-        ModelEntry(
-            WIDE,
-            ResNetConfig(block="bottleneck", depths=(3, 4, 23, 3), bottleneck_width=2),
-            "bottlenecks twice as wide inside",
-        ),
+        WIDE,
+        ResNetConfig(block="bottleneck", depths=DEPTHS[101], bottleneck_width=2),
+        "bottlenecks twice as wide inside",
     ),
-    (
-        "resnext50-32x4d",
-        ModelEntry(RESNEXT, ResNeXtConfig(), "bottlenecks of 32 groups of 4 channels"),
+    ModelEntry(
+        "resnext50-32x4d", RESNEXT, ResNeXtConfig(), "bottlenecks of 32 groups of 4 channels"
     ),
-    (
+    ModelEntry(
         "resnext101-32x8d",
-        ModelEntry(
-            RESNEXT,
-            ResNeXtConfig(depths=(3, 4, 23, 3), group_width=8),
-            "bottlenecks of 32 groups of 8 channels",
-        ),
+        RESNEXT,
+        ResNeXtConfig(depths=DEPTHS[101], group_width=8),
+        "bottlenecks of 32 groups of 8 channels",
     ),
-    (
+    ModelEntry(
         "resnext101-64x4d",
-        ModelEntry(
-            RESNEXT,
-            ResNeXtConfig(depths=(3, 4, 23, 3), groups=64),
-            "bottlenecks of 64 groups of 4 channels",
-        ),
+        RESNEXT,
+        ResNeXtConfig(depths=DEPTHS[101], groups=64),
+        "bottlenecks of 64 groups of 4 channels",
     ),
-    (
+    ModelEntry(
         "resnext18-d2l",
-        ModelEntry(
-            RESNEXT,
-            ResNeXtConfig(
-                **D2L,
-                image_size=96,
-                depths=(2, 2, 2, 2),
-                width=64,
-                groups=4,
-                group_width=16,
-                conv_bias=True,
-            ),
-            "the book's ResNeXt block in the stages of ResNet-18",
+        RESNEXT,
+        ResNeXtConfig(
+            **D2L,
+            image_size=96,
+            depths=(2, 2, 2, 2),
+            width=64,
+            groups=4,
+            group_width=16,
+            conv_bias=True,
         ),
+        "the book's ResNeXt block in the stages of ResNet-18",
     ),
-    (
-        "preact-resnet18",
-        ModelEntry(PREACT, PreActResNetConfig(), "basic blocks, norm and ReLU first"),
+    ModelEntry(
+        "preact-resnet18", PREACT, PreActResNetConfig(), "basic blocks, norm and ReLU first"
     ),
-    (
+    ModelEntry(
         "preact-resnet34",
-        ModelEntry(
-            PREACT, PreActResNetConfig(depths=(3, 4, 6, 3)), "basic blocks, norm and ReLU first"
-        ),
+        PREACT,
+        PreActResNetConfig(depths=DEPTHS[34]),
+        "basic blocks, norm and ReLU first",
     ),
-    (
+    ModelEntry(
         "preact-resnet50",
-        ModelEntry(
-            PREACT,
-            PreActResNetConfig(block="bottleneck", depths=(3, 4, 6, 3)),
-            "bottlenecks, norm and ReLU first",
-        ),
+        PREACT,
+        PreActResNetConfig(block="bottleneck", depths=DEPTHS[50]),
+        "bottlenecks, norm and ReLU first",
     ),
-    (
+    ModelEntry(
         "preact-resnet101",
-        ModelEntry(
-            PREACT,
-            PreActResNetConfig(block="bottleneck", depths=(3, 4, 23, 3)),
-            "bottlenecks, norm and ReLU first",
-        ),
+        PREACT,
+        PreActResNetConfig(block="bottleneck", depths=DEPTHS[101]),
+        "bottlenecks, norm and ReLU first",
     ),
-    (
+    ModelEntry(
         "preact-resnet152",
-        ModelEntry(
-            PREACT,
-            PreActResNetConfig(block="bottleneck", depths=(3, 8, 36, 3)),
-            "bottlenecks, norm and ReLU first",
-        ),
+        PREACT,
+        PreActResNetConfig(block="bottleneck", depths=DEPTHS[152]),
+        "bottlenecks, norm and ReLU first",
     ),
-    ("densenet121", ModelEntry(DENSENET, DenseNetConfig(), "each layer sees all before it")),
-    (
+    ModelEntry("densenet121", DENSENET, DenseNetConfig(), "each layer sees all before it"),
+    ModelEntry(
         "densenet161",
-        ModelEntry(
-            DENSENET,
-            DenseNetConfig(stem_width=96, growth_rate=48, depths=(6, 12, 36, 24)),
-            "wider: 48 channels a layer",
-        ),
+        DENSENET,
+        DenseNetConfig(stem_width=96, growth_rate=48, depths=(6, 12, 36, 24)),
+        "wider: 48 channels a layer",
     ),
-    (
+    ModelEntry(
         "densenet169",
-        ModelEntry(
-            DENSENET, DenseNetConfig(depths=(6, 12, 32, 32)), "each layer sees all before it"
-        ),
+        DENSENET,
+        DenseNetConfig(depths=(6, 12, 32, 32)),
+        "each layer sees all before it",
     ),
-    (
+    ModelEntry(
         "densenet201",
-        ModelEntry(
-            DENSENET, DenseNetConfig(depths=(6, 12, 48, 32)), "each layer sees all before it"
-        ),
+        DENSENET,
+        DenseNetConfig(depths=(6, 12, 48, 32)),
+        "each layer sees all before it",
     ),
-    (
+    ModelEntry(
         "densenet-d2l",
-        ModelEntry(
-            DENSENET,
-            DenseNetConfig(**D2L, image_size=96, depths=(4, 4, 4, 4), bottleneck=0, conv_bias=True),
-            "the book's DenseNet",
-        ),
+        DENSENET,
+        DenseNetConfig(**D2L, image_size=96, depths=(4, 4, 4, 4), bottleneck=0, conv_bias=True),
+        "the book's DenseNet",
     ),
-    (
+    ModelEntry(
         "regnet-x-400mf",
-        ModelEntry(
-            REGNET,
-            regnet.regnet(depth=22, w_0=24, w_a=24.48, w_m=2.54, group_width=16),
-            "RegNetX of 0.4 GMAC",
-        ),
+        REGNET,
+        regnet.regnet(depth=22, w_0=24, w_a=24.48, w_m=2.54, group_width=16),
+        "RegNetX of 0.4 GMAC",
     ),
-    (
+    ModelEntry(
         "regnet-x-800mf",
-        ModelEntry(
-            REGNET,
-            regnet.regnet(depth=16, w_0=56, w_a=35.73, w_m=2.28, group_width=16),
-            "RegNetX of 0.8 GMAC",
-        ),
+        REGNET,
+        regnet.regnet(depth=16, w_0=56, w_a=35.73, w_m=2.28, group_width=16),
+        "RegNetX of 0.8 GMAC",
     ),
-    (
+    ModelEntry(
         "regnet-x-1-6gf",
-        ModelEntry(
-            REGNET,
-            regnet.regnet(depth=18, w_0=80, w_a=34.01, w_m=2.25, group_width=24),
-            "RegNetX of 1.6 GMAC",
-        ),
+        REGNET,
+        regnet.regnet(depth=18, w_0=80, w_a=34.01, w_m=2.25, group_width=24),
+        "RegNetX of 1.6 GMAC",
     ),
-    (
+    ModelEntry(
         "regnet-x-3-2gf",
-        ModelEntry(
-            REGNET,
-            regnet.regnet(depth=25, w_0=88, w_a=26.31, w_m=2.25, group_width=48),
-            "RegNetX of 3.2 GMAC",
-        ),
+        REGNET,
+        regnet.regnet(depth=25, w_0=88, w_a=26.31, w_m=2.25, group_width=48),
+        "RegNetX of 3.2 GMAC",
     ),
-    (
+    ModelEntry(
         "regnet-x-32-d2l",
-        ModelEntry(
-            REGNET,
-            AnyNetConfig(**D2L, image_size=96, depths=(4, 6), widths=(32, 80), conv_bias=True),
-            "the book's RegNetX-32",
-        ),
+        REGNET,
+        AnyNetConfig(**D2L, image_size=96, depths=(4, 6), widths=(32, 80), conv_bias=True),
+        "the book's RegNetX-32",
     ),
 )
 

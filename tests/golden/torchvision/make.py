@@ -1,6 +1,6 @@
 """Write down what torchvision's networks are: run once, in an environment that has torchvision.
 
-    python tests/golden/torchvision/make.py
+    python -m tests.golden.torchvision.make
 
 Per network `NAME.txt` holds the name and shape of each entry of its state dict, and
 `networks.toml` its parameters, its MACs at 3x224x224, and for some the logits of weights that
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filling import image, weight  # type: ignore[import-not-found]
 from torch.utils.flop_counter import FlopCounterMode
+
+from tests.golden.torchvision.filling import image, weight
 
 HERE = Path(__file__).parent
 NETWORKS = {
