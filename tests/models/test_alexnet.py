@@ -10,7 +10,7 @@ from torch import nn
 from convlens.core.errors import ShapeError
 from convlens.inspection.trace import trace
 from convlens.inspection.watch import inputs_like
-from convlens.models.alexnet import AlexNet, AlexNetConfig
+from convlens.models.alexnet import AlexNet, AlexNetConfig, torchvision_names
 from convlens.nn.stem import StemName
 from tests.strategies import normal
 
@@ -73,6 +73,29 @@ def test_smaller_images_do_not_fit(stem: StemName, padding: int, least: int) -> 
     assert model(inputs_like(model, 2, 3, least, least)).shape == (2, 1000)
     with pytest.raises(ShapeError):
         build(least - 1)
+
+
+@pytest.mark.parametrize("size", [28, 32])
+def test_the_small_stem_is_for_small_images(size: int) -> None:
+    config = AlexNetConfig(
+        in_channels=1, num_classes=3, image_size=size, widths=(2, 3, 4, 3, 2), hidden=5,
+        stem="small",
+    )  # fmt: skip
+    model = AlexNet(config).double().eval()
+    weight, bias = list(model.parameters())[:2]
+    x = normal(2, 1, size, size)
+    torch.testing.assert_close(model.stem(x), F.relu(F.conv2d(x, weight, bias, padding=1)))
+    assert model(x).shape == (2, 3)
+
+
+@pytest.mark.parametrize("config", [AlexNetConfig(), BOOK, AlexNetConfig(stem="small")])
+def test_torchvisions_names_are_of_all_modules_with_weights(config: AlexNetConfig) -> None:
+    with torch.device("meta"):
+        model = AlexNet(config)
+    weighted = {path.rpartition(".")[0] for path, _ in model.named_parameters()}
+    names = torchvision_names(config)
+    assert set(names.values()) == weighted
+    assert len(names) == len(weighted)
 
 
 @settings(max_examples=20)

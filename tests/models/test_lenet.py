@@ -70,6 +70,54 @@ def test_the_output_is_the_formula_of_its_settings(
     torch.testing.assert_close(model(x), F.linear(y, w5, b5))
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_with_batch_norm_a_norm_stands_before_each_activation(training: bool) -> None:
+    """The book's 8.5: no padding, so 256 features before the linear layers."""
+    model = LeNet(LeNetConfig(batch_norm=True, stem_padding=0)).double()
+    x = normal(4, 1, 28, 28)
+    model(x)  # one batch in training, so that the running means are not what they start as
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+
+    def norm(y: Tensor, path: str) -> Tensor:
+        weight, bias, mean, variance = (
+            state[f"{path}.{leaf}"] for leaf in ("weight", "bias", "running_mean", "running_var")
+        )
+        return F.batch_norm(y, mean, variance, weight, bias, training)
+
+    def unit(y: Tensor, path: str, index: int) -> Tensor:
+        layer = F.linear if path == "head" else F.conv2d
+        y = layer(y, state[f"{path}.{index}.weight"], state[f"{path}.{index}.bias"])
+        return torch.sigmoid(norm(y, f"{path}.{index + 1}"))
+
+    y = F.avg_pool2d(unit(x, "stem", 0), 2)
+    y = F.avg_pool2d(unit(y, "body.stage1", 0), 2).flatten(1)
+    assert y.shape == (4, 256)
+    y = unit(unit(y, "head", 1), "head", 4)
+    expected = F.linear(y, state["head.7.weight"], state["head.7.bias"])
+    torch.testing.assert_close(model.train(training)(x), expected)
+
+
+def test_the_norms_draw_no_chance_and_add_two_numbers_a_feature() -> None:
+    torch.manual_seed(3)
+    plain = LeNet(LeNetConfig())
+    torch.manual_seed(3)
+    normed = LeNet(LeNetConfig(batch_norm=True))
+    matrices = [p for p in normed.parameters() if p.ndim > 1]
+    for ours, plains in zip(matrices, (p for p in plain.parameters() if p.ndim > 1), strict=True):
+        assert torch.equal(ours, plains)
+    plain_count, count = (sum(p.numel() for p in m.parameters()) for m in (plain, normed))
+    assert count - plain_count == 2 * (6 + 16 + 120 + 84)
+
+
+@pytest.mark.parametrize("stem_padding", [0, 1, 2, 4])
+def test_padding_makes_room_for_smaller_images(stem_padding: int) -> None:
+    least = 16 - 2 * stem_padding
+    model = LeNet(LeNetConfig(stem_padding=stem_padding, image_size=least))
+    assert model(torch.zeros(2, 1, least, least)).shape == (2, 10)
+    with pytest.raises(ShapeError):
+        LeNet(LeNetConfig(stem_padding=stem_padding, image_size=least - 1))
+
+
 @settings(max_examples=30)
 @given(st.integers(12, 64), st.integers(1, 3), st.integers(1, 20))
 def test_any_size_from_12_on_fits(image_size: int, in_channels: int, num_classes: int) -> None:

@@ -55,6 +55,15 @@ def test_smaller_images_do_not_fit(stem: StemName, least: int) -> None:
             NiN(NiNConfig(image_size=least - 1, stem=stem))
 
 
+@pytest.mark.parametrize("size", [28, 32])
+def test_the_small_stem_keeps_every_pixel(size: int) -> None:
+    with torch.device("meta"):
+        model = NiN(NiNConfig(image_size=size, stem="small"))
+        x = torch.zeros(2, 1, size, size)
+        assert model.stem(x).shape == (2, 96, size, size)
+        assert model(x).shape == (2, 10)
+
+
 @settings(max_examples=20)
 @given(
     st.tuples(*[st.integers(1, 6)] * 3),

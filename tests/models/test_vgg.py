@@ -11,7 +11,7 @@ from convlens.core.errors import ConfigError, ShapeError
 from convlens.inspection.trace import trace
 from convlens.inspection.watch import inputs_like
 from convlens.models.catalog import num_parameters
-from convlens.models.vgg import VGG, VGGConfig, vgg_block
+from convlens.models.vgg import VGG, VGGConfig, torchvision_names, vgg_block
 from convlens.nn.stem import StemName
 from tests.strategies import normal
 
@@ -22,6 +22,16 @@ def test_a_block_is_its_formula() -> None:
     x = normal(2, 2, 7, 6)
     y = F.relu(F.conv2d(F.relu(F.conv2d(x, w1, b1, padding=1)), w2, b2, padding=1))
     torch.testing.assert_close(block(x), F.max_pool2d(y, 2))
+
+
+def test_a_block_may_norm_before_each_relu_and_leave_out_its_pooling() -> None:
+    block = vgg_block(2, 3, 1, batch_norm=True, pool=False).double()
+    weight, bias, scale, shift = block.parameters()
+    nn.init.normal_(scale)
+    x = normal(2, 2, 7, 6)
+    y = F.conv2d(x, weight, bias, padding=1)
+    y = F.batch_norm(y, None, None, scale, shift, training=True)
+    torch.testing.assert_close(block(x), F.relu(y))
 
 
 def test_the_whole_is_the_formula_of_its_settings() -> None:
@@ -70,9 +80,20 @@ def test_smaller_images_do_not_fit(stem: StemName, least: int) -> None:
             VGG(VGGConfig(image_size=least - 1, stem=stem))
 
 
+@pytest.mark.parametrize("size", [28, 32])
+def test_the_small_stem_keeps_every_pixel(size: int) -> None:
+    with torch.device("meta"):
+        model = VGG(VGGConfig(image_size=size, stem="small"))
+        x = torch.zeros(2, 3, size, size)
+        assert model.stem(x).shape == (2, 64, size, size)
+        assert model(x).shape == (2, 1000)
+
+
 def test_depths_and_widths_must_agree() -> None:
     with pytest.raises(ConfigError, match=r"model\.depths has 1 blocks and model\.widths 2"):
         VGGConfig(depths=(1,), widths=(2, 3))
+    with pytest.raises(ConfigError, match="at least one"):
+        VGGConfig(depths=(), widths=())
 
 
 @settings(max_examples=25)
@@ -97,7 +118,12 @@ def test_any_legal_settings_run(
         stem=stem,
     )
     with torch.device("meta"):
-        assert VGG(config)(torch.zeros(2, 3, size, size)).shape == (2, 3)
+        model = VGG(config)
+        assert model(torch.zeros(2, 3, size, size)).shape == (2, 3)
+    weighted = {path.rpartition(".")[0] for path, _ in model.named_parameters()}
+    names = torchvision_names(config)
+    assert set(names.values()) == weighted
+    assert len(names) == len(weighted)
 
 
 def test_dropout_is_as_strong_as_the_settings_say() -> None:

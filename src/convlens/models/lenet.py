@@ -33,7 +33,7 @@ class LeNetConfig:
 
     in_channels: PositiveInt = 1
     num_classes: PositiveInt = 10
-    image_size: PositiveInt = 28  # height and width of the input, pixels; at least 12
+    image_size: PositiveInt = 28  # height and width of the input, pixels; at least 12, unpadded 16
     activation: Literal["sigmoid", "relu"] = "sigmoid"
     pooling: Literal["avg", "max"] = "avg"
     batch_norm: bool = False  # a norm before each activation, as d2l 8.5 has it

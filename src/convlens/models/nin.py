@@ -1,6 +1,8 @@
 """NiN: a small network at every place, by 1x1 convolutions, and no linear layer at all.
 
 Source: Lin, Chen and Yan (2013), https://arxiv.org/abs/1312.4400, Figure 2; d2l 8.3.
+Differs from the paper, as d2l does: windows and widths like AlexNet's, for large images; the
+paper's own networks are for images of 32 pixels.
 """
 
 from dataclasses import dataclass
