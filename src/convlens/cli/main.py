@@ -17,7 +17,6 @@ EXAMPLES = """\
 ConvLens: understand a convolution down to every number, and train on this machine.
 
   convlens train                          train LeNet on the whole of Fashion-MNIST
-  convlens train lenet --epochs 3         the book's LeNet, three epochs
   convlens runs                           what has been trained, and how well
   convlens predict lenet-modern-1 a.png   what a trained network sees in a picture
   convlens conv --padding 1 --walk        a convolution, number by number

@@ -12,16 +12,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, is_dataclass
 from datetime import date, time
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tomli_w
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from convlens.core.errors import ConfigError
 from convlens.core.names import nearest, suggestion
 
 T = TypeVar("T")
 SettingsTable = dict[str, Any]  # what a TOML table holds
+Fraction = Annotated[float, Field(ge=0, lt=1)]  # the type of a setting: a share, never all
 
 
 def parse(kind: type[T], table: Mapping[str, Any], *, section: str = "") -> T:

@@ -8,15 +8,17 @@ and drops out behind them.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, final
+from typing import final
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
+from convlens.core.config import Fraction
 from convlens.core.shapes import Batch, Logits
 from convlens.nn.conv import Conv2d
+from convlens.nn.head import hidden_head
 from convlens.nn.init import InitializerName, initialize
-from convlens.nn.pool import AdaptiveAvgPool2d, MaxPool2d
+from convlens.nn.pool import MaxPool2d
 from convlens.nn.stem import StemName
 from convlens.nn.unit import named
 from convlens.ops.window import Window
@@ -37,7 +39,7 @@ class AlexNetConfig:
     stem_padding: NonNegativeInt = 2  # of the 11x11 convolution
     pool_size: NonNegativeInt = 6  # the head pools to this height and width first; 0: it does not
     hidden: PositiveInt = 4096  # features of the two hidden linear layers
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    dropout: Fraction = 0.5
     dropout_after: bool = False  # whether it follows each hidden layer, or comes before it
     init: InitializerName = "kaiming"  # how weights start
 
@@ -77,7 +79,15 @@ class AlexNet(nn.Module):
         side = first.output_size(config.image_size)
         for _ in range(2 if small else 3):
             side = POOL.output_size(side)
-        self.head = _head(config, width5 * (config.pool_size or side) ** 2)
+        self.head = hidden_head(
+            width5,
+            side,
+            config.num_classes,
+            hidden=config.hidden,
+            dropout=config.dropout,
+            pool_size=config.pool_size,
+            dropout_after=config.dropout_after,
+        )
         initialize(self, config.init)
 
     def forward(self, x: Batch) -> Logits:
@@ -88,23 +98,6 @@ class AlexNet(nn.Module):
 
 def _pool() -> MaxPool2d:
     return MaxPool2d(POOL.kernel, POOL.stride)
-
-
-def _head(config: AlexNetConfig, features: int) -> nn.Sequential:
-    parts: dict[str, nn.Module] = {}
-    if config.pool_size:
-        parts["pool"] = AdaptiveAvgPool2d(config.pool_size)
-    parts["flatten"] = nn.Flatten()
-    for index in (1, 2):
-        if not config.dropout_after:
-            parts[f"dropout{index}"] = nn.Dropout(config.dropout)
-        parts[f"linear{index}"] = nn.Linear(features, config.hidden)
-        parts[f"relu{index}"] = nn.ReLU(inplace=True)
-        if config.dropout_after:
-            parts[f"dropout{index}"] = nn.Dropout(config.dropout)
-        features = config.hidden
-    parts["linear3"] = nn.Linear(features, config.num_classes)
-    return named(**parts)
 
 
 def torchvision_names(config: AlexNetConfig) -> dict[str, str]:

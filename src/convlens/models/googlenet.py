@@ -8,13 +8,14 @@ wide_kernel=5, dropout=0.0` it is d2l's.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, final
+from typing import Literal, final
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from convlens.core.config import Fraction
 from convlens.core.errors import ConfigError, ShapeError
 from convlens.core.shapes import Batch, Logits
 from convlens.nn.auxiliary import AuxiliaryLogits
@@ -65,7 +66,7 @@ class GoogLeNetConfig:
     pools: Literal["ceil", "padded"] = "ceil"  # how those that halve meet the edge: a last window
     # hangs over it, and the last pool is 2x2; or all are 3x3 and padded by 1
     wide_kernel: Literal[3, 5] = 3  # height and width of the third branch's windows
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2  # before the last layer
+    dropout: Fraction = 0.2  # before the last layer
     aux: bool = False  # two more classifiers, on blocks 4a and 4d, in training only
     transform_input: bool = False  # take images normalised for torchvision's published weights
     stem: StemName = "imagenet"  # small: 3x3 and no pooling, for images of 28 or 32 pixels

@@ -6,11 +6,12 @@ paper's own networks are for images of 32 pixels.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, final
+from typing import final
 
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from convlens.core.config import Fraction
 from convlens.core.shapes import Batch, Logits
 from convlens.nn.conv import Conv2d
 from convlens.nn.init import InitializerName, initialize
@@ -30,7 +31,7 @@ class NiNConfig:
     num_classes: PositiveInt = 10
     image_size: PositiveInt = 224  # height and width of the input, pixels
     widths: tuple[PositiveInt, PositiveInt, PositiveInt] = (96, 256, 384)  # channels per block
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5  # before the last block
+    dropout: Fraction = 0.5  # before the last block
     stem: StemName = "imagenet"  # small: 3x3 and no pooling, for images of 28 or 32 pixels
     init: InitializerName = "kaiming"  # how weights start
 

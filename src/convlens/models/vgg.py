@@ -7,16 +7,18 @@ keep their bias, as in torchvision.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, final
+from typing import final
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
+from convlens.core.config import Fraction
 from convlens.core.errors import ConfigError
 from convlens.core.shapes import Batch, Logits
 from convlens.nn.conv import Conv2d
+from convlens.nn.head import hidden_head
 from convlens.nn.init import InitializerName, initialize
-from convlens.nn.pool import AdaptiveAvgPool2d, MaxPool2d
+from convlens.nn.pool import MaxPool2d
 from convlens.nn.stem import StemName
 from convlens.nn.unit import named
 from convlens.ops.window import Window
@@ -40,7 +42,7 @@ class VGGConfig:
     batch_norm: bool = False  # whether a norm follows each convolution
     pool_size: NonNegativeInt = 7  # the head pools to this height and width first; 0: it does not
     hidden: PositiveInt = 4096  # features of the two hidden linear layers
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5  # after each hidden layer
+    dropout: Fraction = 0.5  # after each hidden layer
     stem: StemName = "imagenet"  # small: no pooling after the first block, for 28 or 32 pixels
     init: InitializerName = "kaiming"  # how weights start
 
@@ -97,18 +99,13 @@ class VGG(nn.Module):
             side, in_channels = POOL.output_size(side) if pool else side, width
         self.stem = blocks[0]
         self.body = named(**{f"stage{i}": block for i, block in enumerate(blocks[1:], start=1)})
-        features = in_channels * (config.pool_size or side) ** 2
-        pool_first = {"pool": AdaptiveAvgPool2d(config.pool_size)} if config.pool_size else {}
-        self.head = named(
-            **pool_first,
-            flatten=nn.Flatten(),
-            linear1=nn.Linear(features, config.hidden),
-            relu1=nn.ReLU(inplace=True),
-            dropout1=nn.Dropout(config.dropout),
-            linear2=nn.Linear(config.hidden, config.hidden),
-            relu2=nn.ReLU(inplace=True),
-            dropout2=nn.Dropout(config.dropout),
-            linear3=nn.Linear(config.hidden, config.num_classes),
+        self.head = hidden_head(
+            in_channels,
+            side,
+            config.num_classes,
+            hidden=config.hidden,
+            dropout=config.dropout,
+            pool_size=config.pool_size,
         )
         initialize(self, config.init)
 
