@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from convlens.course import catalog
+from convlens.course import catalog, values
 from convlens.course.catalog import STUDIES
 from convlens.course.study import Finding
 from tests.cli.conftest import Convlens
@@ -53,3 +53,24 @@ def test_an_unknown_study_gives_the_nearest(convlens: Convlens) -> None:
     result = convlens("study", "run", "7.4-block")
     assert result.code == 2
     assert "did you mean '7.4-blocks'?" in result.err
+
+
+def test_the_notebooks_values_are_shown_beside_ours(convlens: Convlens) -> None:
+    result = convlens("study", "values")
+    assert result.code == 0
+    assert "24 of 24 values agree" in result.err
+    assert "[[19 25] [37 43]]" in result.out
+    assert "DIFFERS" not in result.out
+    content = convlens("study", "values", "--json").json
+    assert content["agreed"] == len(content["values"]) == len(values.VALUES)
+
+
+def test_a_value_that_differs_ends_with_1(
+    convlens: Convlens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = replace(values.VALUES[0], printed=[[19, 25], [37, 44]])
+    monkeypatch.setattr(values, "VALUES", (wrong, *values.VALUES[1:3]))
+    result = convlens("study", "values")
+    assert result.code == 1
+    assert "DIFFERS" in result.out
+    assert "2 of 3 values agree" in result.err

@@ -23,7 +23,7 @@ def study(context: typer.Context, as_json: options.Json = False) -> None:
     Examples:
       convlens study
       convlens study run 7.4-blocks
-      convlens study run 8.2-layers --json
+      convlens study values
     """
     if context.invoked_subcommand is None:
         _list(as_json=as_json)
@@ -67,6 +67,60 @@ def run(
     if not finding.holds:
         say("the finding does NOT agree with the answer")
         raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def values(as_json: options.Json = False) -> None:
+    """Compute what the notebook printed again; the exit code is 1 if a value differs.
+
+    \b
+    Examples:
+      convlens study values
+      convlens study values --json
+    """
+    from convlens.course.values import VALUES
+
+    checked = [value.check() for value in VALUES]
+    agreed = sum(each.agrees for each in checked)
+    if as_json:
+        content = [
+            {
+                "section": each.value.section,
+                "what": each.value.what,
+                "printed": each.value.printed,
+                "ours": each.ours,
+                "tolerance": each.value.tolerance,
+                "agrees": each.agrees,
+            }
+            for each in checked
+        ]
+        print_json({"agreed": agreed, "values": content})
+    else:
+        rows = [
+            [
+                each.value.section,
+                each.value.what,
+                _short(each.value.printed),
+                _short(each.ours),
+                "agrees" if each.agrees else "DIFFERS",
+            ]
+            for each in checked
+        ]
+        print_table(["section", "what", "the notebook printed", "ours", ""], rows)
+        say(f"{agreed} of {len(checked)} values agree")
+        say("next: convlens study list")
+    if agreed < len(checked):
+        raise typer.Exit(CHECK_FAILED)
+
+
+def _short(numbers: object) -> str:
+    """Nested numbers in a line; equal rows told once."""
+    if not isinstance(numbers, list):
+        return f"{numbers:g}" if isinstance(numbers, float) else str(numbers)
+    texts = [_short(each) for each in numbers]
+    if len(texts) > 2 and len(set(texts)) == 1 and texts[0].startswith("["):
+        return f"{len(texts)} x {texts[0]}"
+    return f"[{' '.join(texts)}]"
 
 
 def _list(*, as_json: bool) -> None:
