@@ -15,7 +15,7 @@ from typing import Any, Literal, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.lazy import LazyModuleMixin
+from torch.nn.parameter import is_lazy
 from torch.utils.hooks import RemovableHandle
 
 from convlens.core.errors import ConfigError
@@ -106,7 +106,7 @@ def start_when_real(layer: nn.Module, start: Callable[[nn.Module], object]) -> N
 
 
 def _is_lazy(layer: nn.Module) -> bool:
-    return isinstance(layer, LazyModuleMixin) and layer.has_uninitialized_params()  # pyright: ignore[reportUnknownMemberType]
+    return any(map(is_lazy, layer.parameters(recurse=False)))
 
 
 def _start(layer: nn.Module, initializer: Initializer) -> None:

@@ -1,9 +1,9 @@
 """A task: what the loop takes steps in, without knowing what a batch or its loss is.
 
-    for each epoch:
-        for each batch of epoch(n):
-            learning_rate, loss, the gradient, before_update, the optimiser's step, after_step
-        evaluate
+for each epoch:
+    for each batch of epoch(n):
+        learning_rate, loss, the gradient, before_update, the optimiser's step, after_step
+    evaluate
 """
 
 from abc import ABC, abstractmethod
@@ -57,10 +57,10 @@ class Task(ABC):
     def size(self, batch: Any) -> int:
         """The number of images in a batch."""
 
-    def before_update(self) -> None:
+    def before_update(self) -> None:  # noqa: B027 - nothing, unless a task says so
         """Called when the gradients are there."""
 
-    def after_step(self) -> None:
+    def after_step(self) -> None:  # noqa: B027 - the same
         """Called when the weights have changed."""
 
     @abstractmethod
