@@ -45,7 +45,7 @@ class ProgressBoard:
         colors: Sequence[str] = ("C0", "C1", "C2", "C3"),
         fig: Figure | None = None,
         axes: Any = None,
-        figsize: tuple[Number, Number] = (3.5, 2.5),
+        figsize: tuple[float | int, float | int] = (3.5, 2.5),
         display: bool = True,
     ) -> None:
         self.xlabel, self.ylabel, self.xlim, self.ylim = xlabel, ylabel, xlim, ylim
