@@ -81,8 +81,10 @@ class ResidentLoader:
 
     def __init__(self, dataset: Examples, batch_size: int, *, shuffle: bool) -> None:
         self.dataset, self.batch_size = dataset, batch_size
-        seed = int(torch.randint(2**62, ()).item()) if shuffle else None
-        self._batches = Batches(dataset.images, batch_size, dataset.prepare, shuffle_seed=seed)
+        self.shuffle_seed = int(torch.randint(2**62, ()).item()) if shuffle else None
+        self._batches = Batches(
+            dataset.images, batch_size, dataset.prepare, shuffle_seed=self.shuffle_seed
+        )
         self._epoch = 0
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, no_type_check
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +49,7 @@ class HyperParameters:
 
     hparams: dict[str, Any]
 
+    @no_type_check  # a check would wrap it, and stand between it and its caller
     def save_hyperparameters(self, ignore: Sequence[str] = ()) -> None:
         """Keep each local name of the caller as an attribute and in `hparams`.
 
