@@ -6,37 +6,12 @@ import torch
 from convlens import d2l
 from convlens.d2l import aliases
 
-SAME = {
-    name: name
-    for name in [
-        "ones_like",
-        "ones",
-        "zeros_like",
-        "zeros",
-        "tensor",
-        "arange",
-        "meshgrid",
-        "sin",
-        "sinh",
-        "cos",
-        "cosh",
-        "tanh",
-        "linspace",
-        "exp",
-        "log",
-        "normal",
-        "rand",
-        "randn",
-        "matmul",
-        "int32",
-        "int64",
-        "float32",
-        "stack",
-        "abs",
-        "eye",
-        "sigmoid",
-    ]
-} | {"concat": "cat", "batch_matmul": "bmm"}
+NAMES = [
+    "ones_like", "ones", "zeros_like", "zeros", "tensor", "arange", "meshgrid", "sin",
+    "sinh", "cos", "cosh", "tanh", "linspace", "exp", "log", "normal", "rand", "randn",
+    "matmul", "int32", "int64", "float32", "stack", "abs", "eye", "sigmoid",
+]  # fmt: skip
+SAME = {name: name for name in NAMES} | {"concat": "cat", "batch_matmul": "bmm"}
 
 
 @pytest.mark.parametrize("name", SAME)

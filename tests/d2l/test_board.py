@@ -45,7 +45,7 @@ def test_a_curve_is_one_line_however_often_it_is_drawn(
         board.redraw()
     axes = board.axes
     assert [line.get_label() for line in axes.lines] == ["a", "b"]
-    assert list(axes.lines[0].get_ydata()) == list(range(1, 61))
+    assert np.array_equal(axes.lines[0].get_ydata(), range(1, 61))
     assert (axes.get_xlabel(), axes.get_yscale(), axes.get_xlim()) == ("epoch", "log", (0, 60))
     assert capsys.readouterr().out == ""
 

@@ -40,7 +40,7 @@ def test_curves_are_drawn_over_one_x_or_each_over_its_own() -> None:
     d2l.plot(x, [x**2, 2 * x - 3], "x", "f(x)", legend=["f", "g"])
     axes = plt.gca()
     assert len(axes.lines) == 2 and axes.get_ylabel() == "f(x)"
-    d2l.plot([x, x[:5]], [x, x[:5]], xlim=(0, 2), ylim=(0, 1), yscale="log")
+    d2l.plot([x, x[:5]], [x, x[:5]], xlim=(0, 2), ylim=(0.1, 1), yscale="log")
     assert [len(line.get_xdata()) for line in axes.lines] == [30, 5]  # pyright: ignore
     d2l.plot([3.0, 1.0, 2.0])
     assert list(axes.lines[0].get_ydata()) == [3, 1, 2]  # pyright: ignore[reportArgumentType]

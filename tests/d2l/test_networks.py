@@ -72,6 +72,7 @@ def test_a_learned_kernel_comes_as_near_the_edge_as_the_book_says() -> None:
         loss = ((conv(X.reshape(1, 1, 6, 8)) - Y) ** 2).sum()
         conv.zero_grad()
         loss.backward()
+        assert conv.weight.grad is not None
         conv.weight.data -= 3e-2 * conv.weight.grad
     assert loss < 0.56
     assert (conv.weight.flatten() - torch.tensor([1.0, -1.0])).abs().max() < 0.096

@@ -144,7 +144,7 @@ def test_one_batch_per_epoch_is_drawn_too(small_folder: Path) -> None:
 def test_a_network_of_the_book_trains_from_xavier_though_nobody_called_apply_init(
     small_folder: Path,
 ) -> None:
-    model = AlexNet(lr=1e-30)
+    model: Any = AlexNet(lr=1e-30)
     model.board.display = False
     quiet().fit(model, d2l.FashionMNIST(batch_size=300, resize=67, root=small_folder))
     std = model.net[0].weight.std().item()
@@ -152,7 +152,7 @@ def test_a_network_of_the_book_trains_from_xavier_though_nobody_called_apply_ini
 
 
 def test_batch_norm_from_scratch_trains_and_validates(data: d2l.FashionMNIST) -> None:
-    model = BNLeNetScratch(lr=0.5)
+    model: Any = BNLeNetScratch(lr=0.5)
     model.board.display = False
     history = quiet(3).fit(model, data)
     assert history.train_loss[-1] < history.train_loss[0]
@@ -302,7 +302,7 @@ def test_layers_that_take_views_work_and_weights_end_in_plain_order(
             maps = self.net[:2](X)
             return self.net[3](maps.view(len(maps), -1))
 
-    model = Viewed()
+    model: Any = Viewed()
     history = quiet(3).fit(model, data)
     assert history.val_accuracy[-1] is not None and history.val_accuracy[-1] > 0.9
     assert model.net[0].weight.is_contiguous()
