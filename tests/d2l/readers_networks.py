@@ -151,10 +151,10 @@ class DenseBlock(nn.Module):
         super().__init__()
         self.net = nn.Sequential(*(conv_block(num_channels) for _ in range(num_convs)))
 
-    def forward(self, X: Tensor) -> Tensor:  # noqa: N803
+    def forward(self, x: Tensor) -> Tensor:
         for block in self.net:
-            X = torch.cat((X, block(X)), dim=1)
-        return X
+            x = torch.cat((x, block(x)), dim=1)
+        return x
 
 
 class DenseNet(d2l.Classifier):

@@ -113,9 +113,8 @@ class FashionMNIST(DataModule):
         resize: int | tuple[int, int] = (28, 28),
         *,
         root: str | Path | None = None,
-        num_workers: int = 0,
     ) -> None:
-        super().__init__(num_workers=num_workers)
+        super().__init__()
         self.save_hyperparameters()
         prepare = Prepare(resize)
         published = load_fashion_mnist(None if root is None else Path(root))

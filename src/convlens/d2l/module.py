@@ -142,7 +142,7 @@ class Module(nn.Module, HyperParameters):
         """
         device = device_of(self)
         with only_looking(self):
-            self.forward(*(_one(x, device) for x in inputs))
+            self.forward(*(one_image(x, device) for x in inputs))
         if init is not None:
             self.net.apply(init)
 
@@ -217,7 +217,8 @@ def only_looking(model: nn.Module) -> Generator[None]:
             part.training = training
 
 
-def _one(x: Any, device: torch.device) -> Any:
+def one_image(x: Any, device: torch.device) -> Any:
+    """The first of a batch of images, or all of another tensor, on `device`; else `x` itself."""
     if not isinstance(x, Tensor):
         return x
     return (x[:1] if x.ndim == IMAGE_AXES else x).to(device)

@@ -19,7 +19,14 @@ from convlens.d2l.board import Number, mean
 from convlens.d2l.data import DataModule, ResidentLoader
 from convlens.d2l.devices import gpu, num_gpus
 from convlens.d2l.drawing import notebook
-from convlens.d2l.module import IMAGE_AXES, HyperParameters, Module, device_of, only_looking
+from convlens.d2l.module import (
+    IMAGE_AXES,
+    HyperParameters,
+    Module,
+    device_of,
+    one_image,
+    only_looking,
+)
 from convlens.train.events import EpochFinished, Event
 from convlens.train.loop import run
 from convlens.train.task import Task
@@ -66,6 +73,7 @@ class Trainer(HyperParameters):
         """`quiet` prints nothing; `picture` is where a script's curves are saved."""
         self.save_hyperparameters()
         self.gpus = [gpu(index) for index in range(min(num_gpus, count_gpus()))]
+        self.device = self.gpus[0] if self.gpus else torch.device("cpu")
         self.history = History()
         self.batch_size = 1  # of the batch that is being looked at
         self.epoch = self.train_batch_idx = self.val_batch_idx = 0
@@ -151,10 +159,11 @@ class Trainer(HyperParameters):
                 self.val_batch_idx += 1
 
     def _make_real(self, model: Module) -> None:
-        """Pass one batch through a network with lazy layers, so that an optimiser finds weights."""
+        """Pass one image through a network with lazy layers, so that an optimiser finds weights."""
         if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
             with only_looking(model):
-                model(*self.prepare_batch(next(iter(self.train_dataloader)))[:-1])
+                inputs = self.prepare_batch(next(iter(self.train_dataloader)))[:-1]
+                model(*(one_image(x, self.device) for x in inputs))
 
     def _listen(self, event: Event) -> None:
         if not isinstance(event, EpochFinished):
@@ -163,7 +172,8 @@ class Trainer(HyperParameters):
         metrics = {key: mean(*zip(*pairs, strict=True)) for key, pairs in noted.items()}
         history.train_loss.append(event.loss)
         history.val_loss.append(metrics.get("loss"))
-        history.val_accuracy.append(metrics.get("acc"))
+        num_images = sum(size for _, size in noted.get("acc", ()))
+        history.val_accuracy.append(_as_count(metrics.get("acc"), num_images))
         history.seconds.append(time.perf_counter() - self.epoch_started)
         self.epoch += 1
         if not self.quiet:
@@ -185,6 +195,14 @@ class Trainer(HyperParameters):
 def count_gpus() -> int:
     """As `num_gpus`, which is the name of a parameter of the trainer."""
     return num_gpus()
+
+
+def _as_count(accuracy: float | None, num_images: int) -> float | None:
+    """The share of a whole number of images, where the batches' float32 has rounded it."""
+    if accuracy is None:
+        return None
+    exact = round(accuracy * num_images) / num_images
+    return exact if abs(exact - accuracy) < 1e-6 else accuracy
 
 
 def _line(history: History, max_epochs: int) -> str:
