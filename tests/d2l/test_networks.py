@@ -78,6 +78,54 @@ def test_a_learned_kernel_comes_as_near_the_edge_as_the_book_says() -> None:
     assert (conv.weight.flatten() - torch.tensor([1.0, -1.0])).abs().max() < 0.096
 
 
+def test_the_notebooks_learned_kernel_follows_from_its_start() -> None:
+    """The start is solved back from the printed kernel, so its rounding remains in the losses."""
+    X = torch.ones(1, 1, 6, 8)
+    X[..., 2:6] = 0
+    Y = d2l.corr2d(X[0, 0], torch.tensor([[1.0, -1.0]])).reshape(1, 1, 6, 7)
+    weight = torch.tensor([0.6328, 0.2548]).reshape(1, 1, 1, 2).requires_grad_()
+    losses: list[float] = []
+    for _ in range(10):
+        loss = ((F.conv2d(X, weight) - Y) ** 2).sum()
+        (gradient,) = torch.autograd.grad(loss, weight)
+        weight = (weight - 3e-2 * gradient).detach().requires_grad_()
+        losses.append(loss.item())
+    assert losses[1::2] == pytest.approx([10.804, 3.642, 1.361, 0.535, 0.216], rel=1e-2)
+    assert weight.flatten().tolist() == pytest.approx([1.0383, -0.9430], abs=1e-4)
+
+
+def test_a_1x1_convolution_is_a_matrix_product_over_the_channels() -> None:
+    X, K = d2l.normal(0, 1, (3, 3, 3)), d2l.normal(0, 1, (2, 3, 1, 1))
+    by_product = d2l.matmul(d2l.reshape(K, (2, 3)), d2l.reshape(X, (3, 9))).reshape(2, 3, 3)
+    by_window = d2l.stack(
+        [sum((d2l.corr2d(x, k) for x, k in zip(X, ks, strict=True)), d2l.zeros(3, 3)) for ks in K],
+        0,
+    )
+    assert float(d2l.reduce_sum(d2l.abs(by_product - by_window))) < 1e-5
+
+
+def test_a_readers_pooling_and_torchs_layers_give_the_books_values() -> None:
+    def pool2d(x: Tensor, size: tuple[int, int], mode: str) -> Tensor:
+        rows, columns = size
+        y = d2l.zeros((x.shape[0] - rows + 1, x.shape[1] - columns + 1))
+        for i in range(y.shape[0]):
+            for j in range(y.shape[1]):
+                window = x[i : i + rows, j : j + columns]
+                y[i, j] = window.max() if mode == "max" else d2l.reduce_mean(window)
+        return y
+
+    X = d2l.reshape(d2l.arange(9, dtype=d2l.float32), (3, 3))
+    assert pool2d(X, (2, 2), "max").tolist() == [[4, 5], [7, 8]]
+    assert pool2d(X, (2, 2), "avg").tolist() == [[2, 3], [5, 6]]
+    X4 = d2l.reshape(d2l.arange(16, dtype=d2l.float32), (1, 1, 4, 4))
+    assert nn.MaxPool2d(3)(X4).tolist() == [[[[10]]]]
+    assert nn.MaxPool2d(3, padding=1, stride=2)(X4).tolist() == [[[[5, 7], [13, 15]]]]
+    wide = nn.MaxPool2d((2, 3), stride=(2, 3), padding=(0, 1))
+    assert wide(X4).tolist() == [[[[5, 7], [13, 15]]]]
+    both = nn.MaxPool2d(3, padding=1, stride=2)(d2l.concat((X4, X4 + 1), 1))
+    assert both.tolist() == [[[[5, 7], [13, 15]], [[6, 8], [14, 16]]]]
+
+
 @pytest.mark.parametrize(
     ("settings", "side"),
     [
