@@ -81,3 +81,10 @@ def test_evaluating_first_does_not_hinder_training() -> None:
     weight = torch.ones(1, 1, 3, 3, requires_grad=True)
     F.conv2d(prepare(pixels(2, 1, 4, 4)), weight).sum().backward()
     assert weight.grad is not None
+
+
+@pytest.mark.parametrize("size", [(6, 4), (3, 9)])
+def test_height_and_width_may_differ(size: tuple[int, int]) -> None:
+    images = pixels(2, 1, 4, 4)
+    expected = F.interpolate(images.double() / 255, size, mode="bilinear")
+    torch.testing.assert_close(Prepare(size)(images).double(), expected, rtol=1e-5, atol=1e-5)

@@ -28,7 +28,7 @@ from convlens.experiment.execute import evaluate_run, execute, load_model, recip
 from convlens.experiment.recipe import Recipe, resolve
 from convlens.runs.record import without_times
 from convlens.runs.store import Run, list_runs, open_run
-from convlens.train import loop
+from convlens.train import task
 from convlens.train.evaluate import measure
 from convlens.train.events import Checkpointed, Evaluated, Event
 from tests.idx_files import encode, learnable
@@ -256,7 +256,7 @@ def test_a_run_that_diverges_keeps_the_last_good_weights_and_says_where(
         return 0.05 if step < 2 * STEPS_PER_EPOCH else 1e20
 
     good = execute(small_recipe(small_folder, epochs=2), out=tmp_path / "good")
-    monkeypatch.setattr(loop, "learning_rate", runs_away)
+    monkeypatch.setattr(task, "learning_rate", runs_away)
     with pytest.raises(Diverged, match=r"^the loss became nan at step \d+ of epoch 3") as error:
         execute(small_recipe(small_folder), out=tmp_path)
     run = open_run("small-1", tmp_path)

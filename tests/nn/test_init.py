@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from convlens.core.errors import ConfigError, UnknownName
-from convlens.nn.init import INITIALIZERS, InitializerName, initialize
+from convlens.nn.init import INITIALIZERS, InitializerName, initialize, start_when_real
 
 
 def network() -> nn.Sequential:
@@ -215,3 +215,18 @@ def test_a_weight_that_is_computed_is_refused() -> None:
 def test_an_unknown_initialiser_is_an_error_with_the_nearest_name() -> None:
     with pytest.raises(UnknownName, match="no initialiser 'xavir'; did you mean 'xavier'"):
         initialize(network(), "xavir")
+
+
+def test_a_layer_that_is_real_is_started_at_once_and_a_lazy_one_when_it_has_its_type() -> None:
+    seen: list[type] = []
+
+    def start(layer: nn.Module) -> None:
+        seen.append(type(layer))
+
+    start_when_real(nn.ReLU(), start)
+    lazy = nn.LazyBatchNorm2d()
+    start_when_real(lazy, start)
+    assert seen == [nn.ReLU]
+    lazy(torch.zeros(2, 3, 4, 4))
+    lazy(torch.zeros(2, 3, 4, 4))
+    assert seen == [nn.ReLU, nn.BatchNorm2d]

@@ -38,33 +38,41 @@ def resize_matrix(size: int, new_size: int) -> Float[Tensor, "new old"]:
 
 @final
 class Prepare:
-    """`(pixels / 255 - mean) / std`, resized: what a network of this recipe is fed."""
+    """`(pixels / 255 - mean) / std`, resized: what a network of this recipe is fed.
+
+    The image size is one number, or height and width.
+    """
 
     def __init__(
-        self, image_size: int, *, mean: tuple[float, ...] = (0.0,), std: tuple[float, ...] = (1.0,)
+        self,
+        image_size: int | tuple[int, int],
+        *,
+        mean: tuple[float, ...] = (0.0,),
+        std: tuple[float, ...] = (1.0,),
     ) -> None:
-        self.image_size = image_size
+        square = isinstance(image_size, int)
+        self.height, self.width = (image_size, image_size) if square else image_size
         self.mean = mean
         self.std = std
-        self._matrices: dict[tuple[int, torch.device], Tensor] = {}
+        self._matrices: dict[tuple[int, int, torch.device], Tensor] = {}
 
-    def __call__(self, pixels: Pixels) -> Float[Tensor, "n c {self.image_size} {self.image_size}"]:
+    def __call__(self, pixels: Pixels) -> Float[Tensor, "n c {self.height} {self.width}"]:
         """The batch for the network, on the device of `pixels`."""
         x = pixels.float().div_(255)
         if any(self.mean) or any(std != 1 for std in self.std):
             x.sub_(self._per_channel(self.mean, x)).div_(self._per_channel(self.std, x))
         height, width = x.shape[2:]
-        if height != self.image_size:
-            x = self._matrix(height, x.device) @ x
-        if width != self.image_size:
-            x = x @ self._matrix(width, x.device).T
+        if height != self.height:
+            x = self._matrix(height, self.height, x.device) @ x
+        if width != self.width:
+            x = x @ self._matrix(width, self.width, x.device).T
         return x
 
     def _per_channel(self, values: tuple[float, ...], like: Tensor) -> Tensor:
         return torch.tensor(values, device=like.device)[:, None, None]
 
-    def _matrix(self, size: int, device: torch.device) -> Tensor:
-        key = (size, device)
+    def _matrix(self, size: int, new_size: int, device: torch.device) -> Tensor:
+        key = (size, new_size, device)
         if key not in self._matrices:
-            self._matrices[key] = resize_matrix(size, self.image_size).to(device)
+            self._matrices[key] = resize_matrix(size, new_size).to(device)
         return self._matrices[key]

@@ -9,12 +9,13 @@ Differs from d2l: `init_cnn` there passes by each layer that is still lazy, and 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedParameter
+from torch.nn.parameter import is_lazy
 from torch.utils.hooks import RemovableHandle
 
 from convlens.core.errors import ConfigError
@@ -89,10 +90,23 @@ def initialize(module: nn.Module, name: str) -> None:
             fix="call initialize after the layers are made, as the last line of the constructor",
         )
     for layer in layers:
-        if isinstance(layer.weight, UninitializedParameter):
-            _Pending.on(layer, initializer)
-        else:
-            _start(layer, initializer)
+        start_when_real(layer, partial(_start, initializer=initializer))
+
+
+def start_when_real(layer: nn.Module, start: Callable[[nn.Module], object]) -> None:
+    """Call `start(layer)` as soon as its weights are there: now, or at a lazy layer's first input.
+
+    At that input the layer is of its final type already. Weights that a state dict gives a lazy
+    layer before are left as they are, and of two starts of one lazy layer the last one counts.
+    """
+    if _is_lazy(layer):
+        _Pending.on(layer, start)
+    else:
+        start(layer)
+
+
+def _is_lazy(layer: nn.Module) -> bool:
+    return any(map(is_lazy, layer.parameters(recurse=False)))
 
 
 def _start(layer: nn.Module, initializer: Initializer) -> None:
@@ -117,22 +131,29 @@ def _start(layer: nn.Module, initializer: Initializer) -> None:
 @final
 @dataclass(eq=False)
 class _Pending:
-    """A forward pre-hook on a lazy layer: give it weights, start them, be gone.
+    """Two forward pre-hooks on a lazy layer, around torch's own, which gives it its weights.
 
-    It runs before torch's own hook, so that it can tell weights that were loaded from none.
+    The first tells weights that were loaded from none, the second starts them; then both go.
     """
 
-    initializer: Initializer
-    handle: RemovableHandle | None = None  # a deep copy of the layer gets one for its own hooks
+    start: Callable[[nn.Module], object]
+    handles: list[RemovableHandle] = field(default_factory=list[RemovableHandle])  # a deep copy
+    # of the layer gets some for its own hooks
+    wanted: bool = False
 
     @classmethod
-    def on(cls, layer: nn.Module, initializer: Initializer) -> None:
-        hook = cls(initializer)
-        hook.handle = layer.register_forward_pre_hook(hook, prepend=True, with_kwargs=True)
+    def on(cls, layer: nn.Module, start: Callable[[nn.Module], object]) -> None:
+        pending = cls(start)
+        for hook, prepend in ((pending.look, True), (pending.go, False)):
+            pending.handles.append(layer.register_forward_pre_hook(hook, prepend=prepend))
 
-    def __call__(self, layer: Any, args: Any, kwargs: Any) -> None:
-        assert self.handle is not None
-        if isinstance(layer.weight, UninitializedParameter):
-            layer.initialize_parameters(*args, **kwargs)
-            _start(layer, self.initializer)
-        self.handle.remove()
+    def look(self, layer: nn.Module, args: Any) -> None:
+        del args
+        self.wanted = _is_lazy(layer)
+
+    def go(self, layer: nn.Module, args: Any) -> None:
+        del args
+        if self.wanted:
+            self.start(layer)
+        for handle in self.handles:
+            handle.remove()

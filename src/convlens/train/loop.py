@@ -1,6 +1,7 @@
 """The training loop, on one screen.
 
-It knows models, batches and settings, and tells `events`; it knows no files and no terminal.
+It takes steps, watches the loss and tells `events`; what a step's loss is, and of which batch, a
+`Task` says. It knows no files and no terminal.
 """
 
 import math
@@ -13,8 +14,6 @@ from torch import Tensor, nn
 
 from convlens.core.errors import Diverged
 from convlens.data.batches import Batches
-from convlens.nn.auxiliary import classification_loss
-from convlens.train.evaluate import evaluate
 from convlens.train.events import (
     Checkpointed,
     EpochFinished,
@@ -26,7 +25,8 @@ from convlens.train.events import (
     Listener,
     StepsFinished,
 )
-from convlens.train.optim import TrainConfig, build_optimizer, learning_rate
+from convlens.train.optim import TrainConfig
+from convlens.train.task import Classification, Task
 
 Checkpoint = Callable[[Evaluated], bool]  # writes the weights; tells whether they are the best
 
@@ -48,30 +48,52 @@ def fit(
     Raises:
         Diverged: the loss is no longer finite; says where.
     """
+    run(
+        Classification(model, train, validation, config),
+        epochs=config.epochs,
+        log_every=config.log_every,
+        listeners=listeners,
+        checkpoint=checkpoint,
+    )
+
+
+def run(
+    task: Task,
+    *,
+    epochs: int,
+    log_every: int,
+    listeners: Sequence[Listener] = (),
+    checkpoint: Checkpoint | None = None,
+) -> None:
+    """Take the steps of `task`, epoch by epoch, and evaluate it after each.
+
+    Raises:
+        Diverged: the loss is no longer finite; says where.
+    """
     started, train_seconds = time.perf_counter(), 0.0
-    optimizer = build_optimizer(model, config)
     _tell(
         listeners,
         FitStarted(
-            num_epochs=config.epochs,
-            steps_per_epoch=len(train),
-            num_images=len(train.data),
-            device=str(train.data.images.device),
+            num_epochs=epochs,
+            steps_per_epoch=task.num_steps,
+            num_images=task.num_images,
+            device=str(task.device),
         ),
     )
-    for epoch in range(1, config.epochs + 1):
+    for epoch in range(1, epochs + 1):
         _tell(listeners, EpochStarted(epoch=epoch))
-        trained = _train_epoch(model, train, optimizer, config, epoch, listeners)
+        trained = _train_epoch(task, epoch, log_every, listeners)
         train_seconds += trained.seconds
-        evaluated = _evaluate_epoch(model, validation, epoch)
-        _tell(listeners, evaluated)
+        evaluated = _evaluate_epoch(task, epoch)
+        if evaluated is not None:
+            _tell(listeners, evaluated)
         _tell(listeners, trained)
-        if checkpoint is not None:
+        if checkpoint is not None and evaluated is not None:
             _tell(listeners, Checkpointed(epoch=epoch, best=checkpoint(evaluated)))
     _tell(
         listeners,
         FitFinished(
-            num_epochs=config.epochs,
+            num_epochs=epochs,
             seconds=time.perf_counter() - started,
             train_seconds=train_seconds,
         ),
@@ -79,28 +101,21 @@ def fit(
 
 
 def _train_epoch(
-    model: nn.Module,
-    train: Batches,
-    optimizer: torch.optim.Optimizer,
-    config: TrainConfig,
-    epoch: int,
-    listeners: Sequence[Listener],
+    task: Task, epoch: int, log_every: int, listeners: Sequence[Listener]
 ) -> EpochFinished:
     started = time.perf_counter()
-    num_steps, steps_before = config.epochs * len(train), (epoch - 1) * len(train)
-    memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
-    model.train().to(memory_format=memory_format)  # type: ignore[call-overload]
-    losses = LossMeter(epoch, min(config.log_every, len(train)), train.data.images.device)
-    for step, (x, y) in enumerate(train.epoch(epoch), start=1):
-        lr = learning_rate(config, steps_before + step - 1, num_steps)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-        loss = classification_loss(model(x.contiguous(memory_format=memory_format)), y)
-        optimizer.zero_grad()
+    losses = LossMeter(epoch, min(log_every, task.num_steps), task.device)
+    for step, batch in enumerate(task.epoch(epoch), start=1):
+        lr = task.learning_rate(epoch, step)
+        loss = task.loss(batch)
+        task.optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
-        losses.add(loss, len(y))
-        if losses.full or step == len(train):
+        with torch.no_grad():
+            task.before_update()
+            task.optimizer.step()
+        losses.add(loss, task.size(batch))
+        task.after_step()
+        if losses.full or step == task.num_steps:
             event = StepsFinished(epoch=epoch, step=step, loss=losses.flush(step), lr=lr)
             _tell(listeners, event)
     seconds = time.perf_counter() - started
@@ -108,12 +123,14 @@ def _train_epoch(
         epoch=epoch,
         loss=losses.epoch_mean,
         seconds=seconds,
-        images_per_second=len(train.data) / seconds,
+        images_per_second=losses.num_images / seconds,
     )
 
 
-def _evaluate_epoch(model: nn.Module, validation: Batches, epoch: int) -> Evaluated:
-    result = evaluate(model, validation)
+def _evaluate_epoch(task: Task, epoch: int) -> Evaluated | None:
+    result = task.evaluate()
+    if result is None:
+        return None
     if not math.isfinite(result.loss):  # the last step's loss was finite, its weights are not
         raise _diverged(f"the validation loss is {result.loss} after epoch {epoch}")
     return Evaluated(
@@ -145,7 +162,8 @@ class LossMeter:
         self.epoch = epoch
         self._losses = torch.empty(capacity, device=device)
         self._sizes: list[int] = []
-        self._total, self._num_images = 0.0, 0
+        self._total = 0.0
+        self.num_images = 0  # so far flushed
 
     @property
     def full(self) -> bool:
@@ -155,7 +173,7 @@ class LossMeter:
     @property
     def epoch_mean(self) -> float:
         """The mean loss of the images so far flushed."""
-        return self._total / self._num_images
+        return self._total / self.num_images
 
     def add(self, loss: Tensor, batch_size: int) -> None:
         """Keep the mean loss of one batch."""
@@ -175,6 +193,6 @@ class LossMeter:
         total = math.fsum(loss * size for loss, size in zip(losses, self._sizes, strict=True))
         num_images = sum(self._sizes)
         self._total += total
-        self._num_images += num_images
+        self.num_images += num_images
         self._sizes.clear()
         return total / num_images
