@@ -139,11 +139,11 @@ def _pool(layer: Any, shape: Shape) -> LayerCost:
 
 
 def _adaptive_pool(layer: Any, shape: Shape) -> LayerCost:
-    reduce: Reduce = "max" if isinstance(layer, nn.AdaptiveMaxPool2d) else "avg"
-    images = _images(layer, shape)
     size = layer.output_size
-    rows, columns = (size, size) if isinstance(size, int | None) else size
+    images = _images(layer, shape)
+    rows, columns = (size, size) if isinstance(size, int) else size
     output = (images[2] if rows is None else rows, images[3] if columns is None else columns)
+    reduce: Reduce = "max" if isinstance(layer, nn.AdaptiveMaxPool2d) else "avg"
     return LayerCost(adaptive_pool_cost(images, output, reduce))
 
 
