@@ -1,6 +1,8 @@
 """A summary tells repeated blocks once, adds up all of them, and prints as its golden text."""
 
 import os
+import re
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,30 @@ def test_the_three_layers_that_a_reader_missed_are_in_the_second_convolutions() 
     counts = [part.weight_layers for part in summary.parts]
     assert len(counts) == 8
     assert counts == [1, 1, 2, 2, 2, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "in_shortcuts"),
+    [
+        ("vgg16", 0), ("resnet18", 3), ("resnet34", 3), ("resnet50", 4), ("resnet152", 4),
+        ("resnext50-32x4d", 4), ("preact-resnet18", 3), ("preact-resnet50", 4), ("densenet121", 0),
+    ],
+)  # fmt: skip
+def test_a_network_counts_the_layers_of_its_name_without_those_in_shortcuts(
+    name: str, in_shortcuts: int
+) -> None:
+    summary = of(name, 3, 224)
+    assert summary.shortcut_layers == in_shortcuts
+    named = re.search(r"(vgg|res\w*t|densenet)(\d+)", name)
+    assert named is not None
+    assert summary.weight_layers - in_shortcuts == int(named[2])
+
+
+def test_a_projection_is_a_shortcut_only_beside_a_residual() -> None:
+    net = nn.Sequential(OrderedDict(projection=nn.Linear(3, 3), residual_of=nn.Linear(3, 3)))
+    assert summarize(trace(net, torch.zeros(1, 3)), net).shortcut_layers == 0
+    net = nn.Sequential(OrderedDict(projection=nn.Linear(3, 3), residual=nn.Linear(3, 3)))
+    assert summarize(trace(net, torch.zeros(1, 3)), net).shortcut_layers == 1
 
 
 def test_equal_neighbours_are_one_row_and_all_of_them_are_in_the_total() -> None:

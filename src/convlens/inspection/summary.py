@@ -15,6 +15,7 @@ from convlens.inspection.trace import Failure, LayerRecord, Shape, Trace
 from convlens.ops.cost import FLOAT32_BYTES
 
 WeightKind = Literal["convolution", "linear", "norm", "other"]
+WEIGHTED: tuple[WeightKind, ...] = ("convolution", "linear")  # what a network's name counts
 CONVOLUTIONS = (
     nn.Conv1d, nn.Conv2d, nn.Conv3d,
     nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
@@ -56,6 +57,7 @@ class Summary:
     parameters_by_kind: dict[WeightKind, int]
     layers_by_kind: dict[WeightKind, int]  # layers that ran, each once
     parts: tuple[Part, ...]
+    shortcut_layers: int  # convolutions and linear layers in shortcuts, which no name counts
     macs: int
     num_activations: int  # outputs of all layers without layers inside
     failure: Failure | None
@@ -72,8 +74,8 @@ class Summary:
 
     @property
     def weight_layers(self) -> int:
-        """Convolutions and linear layers: what the 11 in VGG-11 counts."""
-        return self.layers_by_kind["convolution"] + self.layers_by_kind["linear"]
+        """Convolutions and linear layers: the 11 of VGG-11; with shortcuts, 4 more than the 50."""
+        return sum(self.layers_by_kind[kind] for kind in WEIGHTED)
 
 
 def summarize(traced: Trace, module: nn.Module, *, depth: int | None = None) -> Summary:
@@ -97,6 +99,7 @@ def summarize(traced: Trace, module: nn.Module, *, depth: int | None = None) -> 
         parameters_by_kind=parameters,
         layers_by_kind=layers,
         parts=tuple(_parts(top)),
+        shortcut_layers=_shortcut_layers(traced),
         macs=whole.record.macs,
         num_activations=sum(leaf.num_activations for leaf in traced.leaves),
         failure=traced.failure,
@@ -128,7 +131,7 @@ class _Node:
             yield from child.leaves()
 
     def weight_layers(self) -> int:
-        return sum(_kind(leaf.record.module) in {"convolution", "linear"} for leaf in self.leaves())
+        return sum(_kind(leaf.record.module) in WEIGHTED for leaf in self.leaves())
 
 
 def _tree(layers: Sequence[LayerRecord]) -> _Node:
@@ -184,6 +187,19 @@ def _parts(top: Sequence[_Node]) -> Iterator[Part]:
             if count := piece.weight_layers():
                 name = piece.record.path if piece.name.isdecimal() else piece.name
                 yield Part(name=name, weight_layers=count)
+
+
+def _shortcut_layers(traced: Trace) -> int:
+    """Layers with weights in a `shortcut` or `projection` beside a `residual`, each once."""
+    paths = {layer.path for layer in traced.layers}
+
+    def passes_by(path: str) -> bool:
+        above, dot, name = path.rpartition(".")
+        beside = name in {"shortcut", "projection"} and f"{above}{dot}residual" in paths
+        return beside or (bool(above) and passes_by(above))
+
+    layers = (leaf for leaf in traced.leaves if passes_by(leaf.path))
+    return len({id(leaf.module) for leaf in layers if _kind(leaf.module) in WEIGHTED})
 
 
 def _by_kind(

@@ -8,6 +8,8 @@ from convlens.inspection.ledger import Entry
 from convlens.models.catalog import MODELS
 from tests.cli.conftest import Convlens
 
+FOOTER = ("parameters ", "MACs ", "activations ", "weight layers ")
+
 
 def test_lenet_is_shown_with_the_arithmetic_and_what_each_layer_sees(convlens: Convlens) -> None:
     result = convlens("summary", "lenet", "--arithmetic", "--fields")
@@ -18,6 +20,39 @@ def test_lenet_is_shown_with_the_arithmetic_and_what_each_layer_sees(convlens: C
     assert "416,520; FLOPs 833,040" in result.out
     assert "next: convlens summary lenet --reconcile" in result.err
     assert "\x1b" not in result.out
+
+
+@pytest.mark.parametrize("model", ["lenet", "resnet50", "vgg19"])
+def test_a_row_is_one_line_also_in_the_widest_table(convlens: Convlens, model: str) -> None:
+    rows = convlens("summary", model, "--json").json["rows"]
+    out = convlens("summary", model, "--arithmetic", "--fields", "--depth", "9").out
+    lines = out.splitlines()
+    start = next(index for index, line in enumerate(lines) if line.startswith("─")) + 1
+    shown = [line for line in lines[start:] if not line.startswith(FOOTER)]
+    assert len(shown) == len(rows)
+    for line, row in zip(shown, rows, strict=True):
+        assert line.startswith("  " * row["indent"] + row["names"][0])
+        assert f" {row['kind']} " in line
+        assert f"{row['arithmetic']} " in line
+
+
+def test_the_table_of_resnet_50_fits_into_80_columns(convlens: Convlens) -> None:
+    lines = convlens("summary", "resnet50").out.splitlines()
+    assert max(len(line) for line in lines if not line.startswith(FOOTER)) <= 80
+    assert "    block2 ... block6  5x  Bottleneck       1024x14x14" in lines
+
+
+def test_layers_in_shortcuts_are_told_apart(convlens: Convlens) -> None:
+    """Why ResNet-50 has 54 layers with weights and is called 50."""
+    told = "54 (53 convolutions, 1 linear; 50 without those in shortcuts) in 6 parts:"
+    assert told in convlens("summary", "resnet50", "--depth", "1").out
+
+
+def test_fields_are_numbers_in_json_and_null_where_all_is_seen(convlens: Convlens) -> None:
+    fields = convlens("summary", "lenet", "--fields", "--json").json["fields"]
+    assert fields["body.stage1.2"] == {"size": [16, 16], "jump": [4, 4], "start": [-2, -2]}
+    assert fields["head.5"]["size"] == [None, None]
+    assert convlens("summary", "lenet", "--json").json["fields"] == {}
 
 
 def test_the_missing_layers_of_vgg_11_are_found(convlens: Convlens) -> None:
@@ -101,6 +136,36 @@ def test_markdown_is_a_table_of_github(convlens: Convlens) -> None:
     assert lines[0] == "| layer | kind | output | parameters | MACs |"
     assert lines[1] == "| --- | --- | --- | --- | --- |"
     assert "| &nbsp; 0 | Conv2d | 6x28x28 | 156 | 117,600 |" in lines
+    blank = lines.index("")  # where the table ends; what follows without it would be a row
+    assert all(line.startswith("| ") for line in lines[:blank])
+    assert lines[blank + 2] == "- MACs: 416,520; FLOPs 833,040"
+    assert all(line.startswith("- ") for line in lines[blank + 1 :])
+
+
+def test_the_ledger_can_be_markdown_too(convlens: Convlens) -> None:
+    lines = convlens("summary", "lenet", "--reconcile", "--markdown").out.splitlines()
+    assert "| MACs | 416,520 | 416,520 | 833,040 / 2 = 416,520 |" in lines
+    assert lines.count("") == 1
+    assert lines[lines.index("") + 1] == "| difference | amount | unit | why |"
+
+
+@pytest.mark.parametrize("option", ["--json", "--markdown", "--depth=1"])
+def test_a_ledger_of_images_that_are_too_small_says_the_least_size(
+    convlens: Convlens, option: str
+) -> None:
+    result = convlens("summary", "lenet", "--input", "1x8x8", "--reconcile", option)
+    assert result.code == 2
+    assert result.out == ""
+    assert "the smallest input that works: 1x12x12" in result.err
+
+
+def test_json_has_the_failure_and_the_least_size(convlens: Convlens) -> None:
+    result = convlens("summary", "lenet", "--input", "1x8x8", "--json")
+    assert result.code == 2
+    failure = result.json["failure"]
+    assert failure["path"] == "body.stage1.0"
+    assert failure["inputs"] == [[1, 6, 4, 4]]
+    assert failure["smallest_image_size"] == 12
 
 
 @pytest.mark.parametrize(
@@ -110,6 +175,7 @@ def test_markdown_is_a_table_of_github(convlens: Convlens) -> None:
         (("lenet", "--input", "28x28"), "--input 28x28: not a size"),
         (("lenet", "--input", "1x28x32"), "28 rows and 32 columns"),
         (("lenet", "--input", "0x28x28"), "every number must be at least 1"),
+        (("lenet", "--json", "--markdown"), "--markdown and --json: choose one"),
         (("lenet", "--set", "poling=max"), "did you mean 'pooling'?"),
         (("resnet18", "--set", "stem=smal"), "did you mean 'small'?"),
     ],

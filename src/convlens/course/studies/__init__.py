@@ -1,0 +1,1 @@
+"""One module per section: its questions and their experiments."""
