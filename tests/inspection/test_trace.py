@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from convlens.core.errors import ShapeError
 from convlens.inspection.trace import Trace, trace
@@ -104,3 +104,104 @@ def test_a_fault_that_is_not_of_shapes_passes_through() -> None:
 
     with pytest.raises(KeyError, match="mine"):
         trace(Faulty(), torch.zeros(1))
+
+
+class Raising(nn.Module):
+    """Raises what it is given."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error", [NotImplementedError("no kernel"), torch.OutOfMemoryError("full")]
+)
+def test_what_a_device_cannot_do_is_no_fault_of_shapes(error: Exception) -> None:
+    for partial in (False, True):
+        with pytest.raises(type(error), match=str(error)):
+            trace(nn.Sequential(Raising(error)), torch.zeros(1), partial=partial)
+
+
+def test_an_error_without_words_is_named_by_its_kind() -> None:
+    traced = trace(nn.Sequential(Raising(ValueError())), torch.zeros(1, 2), partial=True)
+    assert str(traced.failure) == "0 (Raising) cannot take 1x2: ValueError"
+
+
+def test_the_error_that_torch_raised_is_kept() -> None:
+    with pytest.raises(ShapeError) as caught:
+        trace(nn.Linear(3, 2), torch.zeros(1, 4))
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def test_a_dimension_that_is_not_there_is_a_failure_of_shapes() -> None:
+    with pytest.raises(ShapeError, match=r"0 \(Softmax\) cannot take 2x3: Dimension out of range"):
+        trace(nn.Sequential(nn.Softmax(2)), torch.zeros(2, 3))
+
+
+class Trying(nn.Module):
+    """Goes on when the first layer cannot; then the second has its turn."""
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first = first
+        self.second = second
+
+    def forward(self, x: Tensor) -> Tensor:
+        try:
+            return self.first(x)
+        except RuntimeError:
+            return self.second(x) @ torch.ones(2, 1)
+
+
+def test_a_layer_whose_error_was_caught_is_in_the_trace_and_is_not_blamed() -> None:
+    wrong = nn.Sequential(nn.ReLU(), nn.Linear(9, 9))
+    traced = trace(Trying(wrong, nn.Linear(3, 2)), torch.zeros(1, 3))
+    assert traced.failure is None
+    assert [(layer.path, layer.depth, layer.outputs) for layer in traced.layers] == [
+        ("", 0, ((1, 1),)),
+        ("first", 1, ()),
+        ("first.0", 2, ((1, 3),)),
+        ("first.1", 2, ()),
+        ("second", 1, ((1, 2),)),
+    ]
+    assert [operation.path for operation in traced.whole.operations][-1] == ""
+    assert traced.whole.macs == 3 * 2 + 2
+    with pytest.raises(ShapeError, match=r"the module \(Trying\) cannot take 1x3"):
+        trace(Trying(wrong, nn.Linear(3, 4)), torch.zeros(1, 3))
+
+
+def test_a_layer_that_takes_more_than_its_kind_has_no_formula() -> None:
+    class Flattening(nn.Linear):
+        def forward(self, input: Tensor) -> Tensor:
+            return super().forward(input.flatten(1))
+
+    whole = trace(Flattening(6, 2), torch.zeros(1, 2, 3)).whole
+    assert whole.outputs == ((1, 2),) and whole.formula is None and whole.macs == 12
+
+
+def test_a_shared_layer_has_a_record_for_each_call_and_its_parameters_once() -> None:
+    shared = nn.Linear(3, 3)
+    traced = trace(nn.Sequential(shared, nn.ReLU(), shared), torch.zeros(2, 3))
+    assert [leaf.path for leaf in traced.leaves] == ["0", "1", "0"]
+    assert traced.whole.num_parameters == 12 and traced.whole.macs == 2 * 2 * 9
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_trace_leaves_the_module_as_it_was(training: bool) -> None:
+    model = ResNet(ResNetConfig(depths=(1, 1), width=4, stem="small", in_channels=1))
+    model.train()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    generator = torch.get_rng_state()
+    x = inputs_like(model, 2, 1, 8, 8)
+    real = trace(model, x, training=training)
+    assert all(part.training for part in model.modules())
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), generator)
+    meta = trace(model.to("meta"), x.to("meta"), training=training)
+    for one, other in zip(real.layers, meta.layers, strict=True):
+        assert [o.counted for o in one.operations] == [o.counted for o in other.operations]
+        assert (one.path, one.outputs, one.formula) == (other.path, other.outputs, other.formula)

@@ -24,16 +24,24 @@ class Listener(Watcher):
     def __init__(self) -> None:
         self.entered_paths: list[str] = []
         self.left_paths: list[str] = []
+        self.raised_paths: list[str] = []
+        self.depths: dict[str, int] = {}
+        self.outputs: tuple[Tensor, ...] = ()  # of the last that left
         self.operations: list[Operation] = []
 
     def entered(self, call: Call) -> None:
         self.entered_paths.append(call.path)
+        self.depths[call.path] = call.depth
 
     def operated(self, operation: Operation) -> None:
         self.operations.append(operation)
 
     def left(self, call: Call, outputs: tuple[Tensor, ...]) -> None:
         self.left_paths.append(call.path)
+        self.outputs = outputs
+
+    def raised(self, call: Call, error: BaseException) -> None:
+        self.raised_paths.append(call.path)
 
 
 class Raising(nn.Module):
@@ -53,7 +61,22 @@ class Catching(nn.Module):
         try:
             return self.inside(x)
         except RuntimeError:
-            return self.after(x)
+            return self.after(x) + 1
+
+
+class Remembering(nn.Module):
+    """Puts new tensors in the place of its buffers, and makes one that it did not have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(2))
+        self.register_buffer("last", None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.mean = 0.9 * self.get_buffer("mean") + x
+        self.last = x
+        self.register_buffer("new", x + 1)
+        return x
 
 
 def net() -> nn.Sequential:
@@ -67,7 +90,7 @@ def net() -> nn.Sequential:
 def state(model: nn.Module) -> list[Any]:
     """All that a pass could leave behind."""
     hooks = [
-        (len(part._forward_hooks), len(part._forward_pre_hooks))  # pyright: ignore[reportPrivateUsage]
+        {name: list(value) for name, value in vars(part).items() if "_hooks" in name and value}
         for part in model.modules()
     ]
     tensors = [value.clone() for value in model.state_dict().values()]
@@ -131,12 +154,69 @@ def test_a_shared_layer_is_told_twice_under_one_path() -> None:
 
 
 def test_a_module_that_catches_what_raised_inside_is_followed() -> None:
-    listener = Listener()
+    listener, x = Listener(), torch.rand(1, 2)
     model = Catching()
     with watching(model, listener):
-        model(torch.rand(1, 2))
+        model(x)
     assert listener.entered_paths == ["", "inside", "inside.0", "inside.1", "after"]
     assert listener.left_paths == ["inside.0", "after", ""]
+    assert listener.raised_paths == ["inside.1", "inside"]
+    assert listener.depths["after"] == 1
+    assert [(op.name, op.path) for op in listener.operations] == [
+        ("relu", "inside.0"),
+        ("relu", "after"),
+        ("add", ""),
+    ]
+
+
+def test_a_module_that_a_users_hook_keeps_from_starting_is_not_told_of() -> None:
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("not this one")
+
+    listener, model = Listener(), Catching()
+    model.inside.register_forward_pre_hook(refuse)
+    with watching(model, listener):
+        model(torch.rand(1, 2))
+    assert listener.entered_paths == ["", "after"]
+    assert listener.left_paths == ["after", ""]
+
+
+def test_outputs_in_nested_dicts_and_tuples_are_all_found() -> None:
+    class Many(nn.Module):
+        def forward(self, x: Tensor) -> dict[str, Any]:
+            return {"out": x, "rest": (x + 1, [{"deep": x + 2}, None, "text"])}
+
+    listener, x = Listener(), torch.zeros(1)
+    with watching(model := Many(), listener):
+        model(x)
+    assert [output.item() for output in listener.outputs] == [0, 1, 2]
+
+
+def test_tensors_without_numbers_can_be_watched_and_leave_nothing_either() -> None:
+    model = net().to("meta").train()
+    modes = [part.training for part in model.modules()]
+    listener = Listener()
+    with watching(model, listener):
+        model(torch.rand(3, 1, 6, 6, device="meta"))
+    assert listener.left_paths == ["0", "1", "2", "3", "4", ""]
+    assert [part.training for part in model.modules()] == modes
+    assert all(buffer.is_meta for buffer in model.buffers())
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_attention_runs_in_operations_that_can_be_counted(enabled: bool) -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(enabled)
+    try:
+        listener = Listener()
+        with watching(layer, listener):
+            layer(torch.rand(2, 5, 8))
+        assert torch.backends.mha.get_fastpath_enabled() is enabled
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+    assert {"self_attn", "linear1", "norm2"} <= set(listener.left_paths)
+    assert not any("multi_head" in op.name for op in listener.operations)
 
 
 def test_a_lazy_layer_is_refused_with_what_to_do() -> None:
@@ -174,3 +254,21 @@ def test_buffers_are_restored_by_their_numbers() -> None:
         norm.train()(torch.rand(4, 2, 3, 3))
         assert norm.running_mean is not None and norm.running_mean.any()
     assert not norm.running_mean.any()
+
+
+def test_buffers_that_a_layer_replaces_are_the_old_ones_again() -> None:
+    layer = Remembering()
+    mean = layer.get_buffer("mean")
+    with as_it_was(layer):
+        layer(torch.ones(2))
+        assert "new" in dict(layer.named_buffers())
+    assert layer.get_buffer("mean") is mean and not mean.any()
+    assert list(layer.state_dict()) == ["mean"] and layer.last is None
+
+
+def test_buffers_that_cannot_be_written_are_let_be() -> None:
+    layer = nn.ReLU()
+    layer.register_buffer("positions", torch.arange(3.0).expand(4, 3))
+    with as_it_was(layer):
+        layer(torch.ones(2))
+    assert layer.get_buffer("positions").shape == (4, 3)

@@ -15,8 +15,10 @@ from convlens.ops.cost import (
     adaptive_pool_cost,
     correlation_backward_cost,
     correlation_cost,
+    layer_norm_cost,
     linear_backward_cost,
     linear_cost,
+    norm_cost,
     pool_backward_cost,
     pool_cost,
     transposed_backward_cost,
@@ -220,3 +222,36 @@ def test_the_convolutions_of_lenet_add_up() -> None:
 def test_channels_that_do_not_divide_are_refused(settings_: dict[str, Any]) -> None:
     with pytest.raises(ShapeError, match="do not both divide into groups=2"):
         correlation_cost(Geometry.of(3, groups=2), settings_["shape"], settings_["out"])
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("affine", "bias"), [(False, False), (True, False), (True, True)])
+def test_a_norm_costs_the_operations_of_its_definition(
+    training: bool, affine: bool, bias: bool
+) -> None:
+    cost = norm_cost((2, 3, 4, 5), affine=affine, bias=bias, training=training)
+    statistics = ["sum", "difference", "square", "sum"] if training else []
+    steps = [*statistics, "difference", "division", *["product"] * affine, *["sum"] * bias]
+    assert cost.other_ops == len(steps) * 120
+    assert cost.macs == 0
+    assert cost.num_parameters == 3 * (affine + bias)
+    assert cost.num_activations == 120
+    assert cost.written_bytes == 4 * 120
+    assert cost.read_bytes == 4 * (120 + 3 * (affine + bias) + 2 * 3)
+
+
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=5), st.booleans())
+def test_a_layer_norm_computes_what_a_norm_in_training_does(shape: list[int], affine: bool) -> None:
+    each = layer_norm_cost(tuple(shape), shape[1], affine=affine)
+    batch = norm_cost(tuple(shape), affine=affine, training=True)
+    assert each.other_ops == batch.other_ops
+    assert each.num_parameters == batch.num_parameters
+    assert batch.read_bytes - each.read_bytes == 4 * 2 * shape[1]  # what the batch norm remembers
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9))
+def test_adaptive_pooling_goes_along_any_number_of_axes(size: int, count: int, depth: int) -> None:
+    flat = adaptive_pool_cost((2, 3, size, size), (count, count), "avg")
+    deep = adaptive_pool_cost((2, 3, size, size, depth), (count, count, 1), "avg")
+    assert deep.other_ops == depth * flat.other_ops
+    assert deep.num_activations == flat.num_activations

@@ -14,9 +14,11 @@ from torch import nn
 from convlens.core.errors import ShapeError
 from convlens.nn.batch_norm import BatchNorm2d
 from convlens.ops.cost import (
+    SOFTMAX_OPS,
     Cost,
     adaptive_pool_cost,
     correlation_cost,
+    layer_norm_cost,
     linear_cost,
     norm_cost,
     pool_cost,
@@ -101,11 +103,27 @@ def _linear(layer: Any, shape: Shape) -> LayerCost:
 
 
 def _norm(layer: Any, shape: Shape) -> LayerCost:
-    affine = layer.weight is not None
+    _check_channels(shape, layer.num_features)
+    affine, bias = layer.weight is not None, layer.bias is not None
     training = bool(layer.training or layer.running_mean is None)
-    cost = norm_cost(shape, affine=affine, training=training)
-    count = layer.num_features
-    return LayerCost(cost, f"{count} + {count} = {2 * count:,}" if affine else "")
+    cost = norm_cost(shape, affine=affine, bias=bias, training=training)
+    return LayerCost(cost, _vectors(layer.num_features, affine, bias))
+
+
+def _layer_norm(layer: Any, shape: Shape) -> LayerCost:
+    sizes = tuple(layer.normalized_shape)
+    if shape[-len(sizes) :] != sizes:
+        raise ShapeError(f"it takes shapes that end in {sizes} and is given {shape}")
+    affine, bias = layer.weight is not None, layer.bias is not None
+    cost = layer_norm_cost(shape, prod(sizes), affine=affine, bias=bias)
+    return LayerCost(cost, _vectors(prod(sizes), affine, bias))
+
+
+def _group_norm(layer: Any, shape: Shape) -> LayerCost:
+    _check_channels(shape, layer.num_channels)
+    affine, bias = layer.weight is not None, layer.bias is not None
+    cost = layer_norm_cost(shape, layer.num_channels, affine=affine, bias=bias)
+    return LayerCost(cost, _vectors(layer.num_channels, affine, bias))
 
 
 def _pool(layer: Any, shape: Shape) -> LayerCost:
@@ -121,17 +139,28 @@ def _pool(layer: Any, shape: Shape) -> LayerCost:
 
 
 def _adaptive_pool(layer: Any, shape: Shape) -> LayerCost:
-    reduce: Reduce = "max" if isinstance(layer, nn.AdaptiveMaxPool2d) else "avg"
-    images = _images(layer, shape)
     size = layer.output_size
-    rows, columns = size if isinstance(size, tuple) else (size, size)
+    images = _images(layer, shape)
+    rows, columns = (size, size) if isinstance(size, int) else size
     output = (images[2] if rows is None else rows, images[3] if columns is None else columns)
+    reduce: Reduce = "max" if isinstance(layer, nn.AdaptiveMaxPool2d) else "avg"
     return LayerCost(adaptive_pool_cost(images, output, reduce))
 
 
 def _pointwise(layer: nn.Module, shape: Shape) -> LayerCost:
     del layer
     return LayerCost(Cost(other_ops=prod(shape), num_activations=prod(shape)))
+
+
+def _softmax(layer: nn.Module, shape: Shape) -> LayerCost:
+    del layer
+    numbers = prod(shape)
+    return LayerCost(Cost(other_ops=SOFTMAX_OPS * numbers, num_activations=numbers))
+
+
+def _dropout(layer: nn.Module, shape: Shape) -> LayerCost:
+    products = prod(shape) if layer.training else 0
+    return LayerCost(Cost(other_ops=products, num_activations=products))
 
 
 def _free(layer: nn.Module, shape: Shape) -> LayerCost:
@@ -146,10 +175,16 @@ def _images(
         shape = (1, *shape)
     if len(shape) != 4:
         raise ShapeError(f"it takes images, (n, c, h, w), and is given {shape}")
-    if in_channels is not None and shape[1] != in_channels:
-        raise ShapeError(f"it takes {in_channels} channels and is given {shape[1]}")
+    if in_channels is not None:
+        _check_channels(shape, in_channels)
     n, c, height, width = shape
     return n, c, height, width
+
+
+def _check_channels(shape: Shape, channels: int) -> None:
+    if len(shape) < 2 or shape[1] != channels:
+        given = shape[1] if len(shape) > 1 else "none"
+        raise ShapeError(f"it takes {channels} channels and is given {given}")
 
 
 def _padding(layer: Any) -> tuple[int, int]:
@@ -171,19 +206,44 @@ def _arithmetic(sizes: tuple[int, ...], bias: bool) -> str:
     return f"{'x'.join(map(str, sizes))}{f' + {biases}' if bias else ''} = {total:,}"
 
 
+def _vectors(count: int, affine: bool, bias: bool) -> str:
+    """The arithmetic of a weight and a bias of the same size."""
+    if not affine:
+        return ""
+    return f"{count} + {count} = {2 * count:,}" if bias else f"{count} = {count:,}"
+
+
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, BatchNorm2d)
 _POOLS = (nn.MaxPool2d, nn.AvgPool2d)
 _ADAPTIVE = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-_POINTWISE = (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU, nn.ReLU6, nn.LeakyReLU, nn.ELU)
-_FREE = (nn.Identity, nn.Flatten, nn.Dropout, nn.Dropout2d, nn.ZeroPad2d, nn.Unflatten)
+_POINTWISE = (
+    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
+    nn.Sigmoid, nn.Tanh, nn.Softplus, nn.LogSigmoid, nn.Threshold,
+    nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh, nn.Hardshrink, nn.Softshrink,
+)  # fmt: skip
+_SOFTMAX = (nn.Softmax, nn.LogSoftmax, nn.Softmax2d)
+_DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+_FREE = (
+    nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle, nn.ChannelShuffle,
+    nn.UpsamplingNearest2d,
+    nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d,
+    nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d,
+    nn.ReflectionPad1d, nn.ReflectionPad2d, nn.ReflectionPad3d,
+    nn.ReplicationPad1d, nn.ReplicationPad2d, nn.ReplicationPad3d,
+    nn.CircularPad1d, nn.CircularPad2d, nn.CircularPad3d,
+)  # fmt: skip
 
 _FORMULAS: tuple[tuple[tuple[type, ...], Callable[[Any, Shape], LayerCost]], ...] = (
     ((nn.Conv2d,), _conv),
     ((nn.ConvTranspose2d,), _transposed),
     ((nn.Linear,), _linear),
     (_NORMS, _norm),
+    ((nn.LayerNorm,), _layer_norm),
+    ((nn.GroupNorm,), _group_norm),
     (_POOLS, _pool),
     (_ADAPTIVE, _adaptive_pool),
     (_POINTWISE, _pointwise),
+    (_SOFTMAX, _softmax),
+    (_DROPOUT, _dropout),
     (_FREE, _free),
 )

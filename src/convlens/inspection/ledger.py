@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from convlens.inspection.trace import LayerRecord, Trace, trace
-from convlens.inspection.watch import as_it_was
+from convlens.inspection.watch import as_it_was, in_single_operations
 
-COMPUTING = ("norm", "add", "pooling", "pointwise", "reduction")  # kinds that hold no MAC
+# Kinds with operations that are no MAC, besides the bias of the two that have one.
+COMPUTING = ("attention", "norm", "add", "pooling", "pointwise", "reduction", "transform")
+KNOWN_TO_COUNTER = frozenset(str(operation).split(".")[-1] for operation in flop_registry)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,9 +83,10 @@ def reconcile(module: nn.Module, *inputs: Tensor) -> Ledger:
 
 def _count_flops(module: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, int]:
     """FLOPs by the name of the operation, by torch's own counter."""
-    with as_it_was(module), torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with as_it_was(module), in_single_operations(), torch.no_grad():
         module.eval()
-        module(*inputs)
+        with FlopCounterMode(display=False) as counter:
+            module(*inputs)
     found = counter.get_flop_counts().get("Global", {})
     return {str(operation).split(".")[-1]: flops for operation, flops in found.items()}
 
@@ -99,9 +102,9 @@ def _layers_that_differ(leaves: Iterable[LayerRecord]) -> Iterable[Entry]:
         if algorithm == "native":
             why = f"the formula of {leaf.kind} says {leaf.formula.cost.macs:,}, {leaf.macs:,} ran"
         else:
-            why = f"{leaf.path} ran by the algorithm {algorithm!r}, not by the definition"
+            why = f"{leaf.kind} ran by the algorithm {algorithm!r}, not by the definition"
         yield Entry(
-            name=f"layer {leaf.path}",
+            name=f"layer {leaf.path}" if leaf.path else "the module",
             amount=difference,
             unit="MACs",
             why=why,
@@ -145,10 +148,10 @@ def _counters_that_differ(traced: Trace, flops: dict[str, int]) -> Iterable[Entr
                 name=f"flop_counter on {name}",
                 amount=difference,
                 unit="MACs",
-                why="flop_counter does not know it"
-                if name not in flops
-                else f"flop_counter says {flops[name]:,} FLOPs, the trace {macs[name]:,} MACs",
-                explained=name not in flops,
+                why=f"flop_counter says {flops.get(name, 0):,} FLOPs, the trace {macs[name]:,} MACs"
+                if name in KNOWN_TO_COUNTER
+                else "flop_counter does not know it",
+                explained=name not in KNOWN_TO_COUNTER,
             )
 
 
@@ -184,9 +187,10 @@ def _parameters_that_differ(
     ran = {layer.path for layer in traced.layers}
     seen: set[int] = set()
     for path, part in module.named_modules():
-        own = [p for p in part.parameters(recurse=False) if id(p) not in seen]
-        seen |= {id(p) for p in own}
-        difference = sum(p.numel() for p in own) - by_formula.get(id(part), 0)
+        held = {id(p): p.numel() for p in part.parameters(recurse=False)}
+        shared = sum(numbers for key, numbers in held.items() if key in seen)
+        seen |= set(held)
+        difference = sum(held.values()) - shared - by_formula.get(id(part), 0)
         if not difference:
             continue
         kind = type(part).__name__
@@ -195,9 +199,8 @@ def _parameters_that_differ(
         elif id(part) not in by_formula:
             why, explained = f"{kind} holds them itself; it has no formula", True
         else:
-            shared = difference < 0
-            why = "shared with a layer before it" if shared else f"the formula of {kind} is wrong"
-            explained = shared
+            explained = difference == -shared
+            why = "shared with a layer before it" if explained else f"{kind}'s formula is wrong"
         yield Entry(
             name=path or "the module",
             amount=difference,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import final
 
+import torch
 from torch import Tensor, nn
 
 from convlens.core.errors import ShapeError
@@ -120,13 +121,17 @@ def trace(
     with watching(module, recorder, training=training):
         try:
             module(*inputs)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, IndexError) as error:
             failure = recorder.failure(error)
-            if failure is None:  # no shape can be to blame
+            if failure is None or isinstance(error, _NO_SHAPES_FAULT):
                 raise
-    if failure is not None and not partial:
-        raise ShapeError(str(failure))
+            if not partial:
+                raise ShapeError(str(failure)) from error
     return Trace(layers=recorder.layers(), failure=failure)
+
+
+# An operation that a device does not have, or that does not fit into its memory.
+_NO_SHAPES_FAULT = (NotImplementedError, torch.OutOfMemoryError)
 
 
 @final
@@ -135,11 +140,13 @@ class _Recorder(Watcher):
 
     def __init__(self) -> None:
         self._records: list[LayerRecord | None] = []
-        self._open: list[tuple[Call, int, int]] = []  # the call, its place, its first operation
+        self._open: list[tuple[int, int]] = []  # the place of a layer, and its first operation
         self._operations: list[OperationRecord] = []
+        self._raised: tuple[BaseException, Call] | None = None  # the last error, where it began
 
     def entered(self, call: Call) -> None:
-        self._open.append((call, len(self._records), len(self._operations)))
+        del call
+        self._open.append((len(self._records), len(self._operations)))
         self._records.append(None)
 
     def operated(self, operation: Operation) -> None:
@@ -154,16 +161,18 @@ class _Recorder(Watcher):
         )
 
     def left(self, call: Call, outputs: tuple[Tensor, ...]) -> None:
-        opened, place, first = self._open.pop()
-        while opened is not call:
-            opened, place, first = self._open.pop()
+        place, first = self._open.pop()
         is_leaf = place == len(self._records) - 1
         self._records[place] = self._record(call, first, is_leaf=is_leaf, outputs=_shapes(outputs))
 
+    def raised(self, call: Call, error: BaseException) -> None:
+        place, first = self._open.pop()
+        self._records[place] = self._record(call, first, is_leaf=False, outputs=())
+        if self._raised is None or self._raised[0] is not error:
+            self._raised = error, call
+
     def layers(self) -> tuple[LayerRecord, ...]:
-        """All records; those of layers that did not end have no outputs."""
-        for call, place, first in self._open:
-            self._records[place] = self._record(call, first, is_leaf=False, outputs=())
+        """All records; those of layers that raised have no outputs."""
         return tuple(record for record in self._records if record is not None)
 
     def _record(
@@ -179,16 +188,18 @@ class _Recorder(Watcher):
             outputs=outputs,
             num_parameters=sum(p.numel() for p in call.module.parameters()),
             operations=tuple(self._operations[first:]),
-            formula=_formula(call) if is_leaf else None,
+            formula=_formula_of_what_ran(call) if is_leaf else None,
         )
 
     def failure(self, error: Exception) -> Failure | None:
-        if not self._open:
+        """Where `error` began; None if in no layer."""
+        if self._raised is None or self._raised[0] is not error:
             return None
-        call = self._open[-1][0]
+        call = self._raised[1]
+        lines = str(error).strip().splitlines()
+        reason = lines[0] if lines else type(error).__name__
         try:
             _formula(call)
-            reason = str(error).strip().splitlines()[0]
         except ShapeError as ours:  # the reason in windows and sizes, which torch may not give
             reason = ours.what
         return Failure(
@@ -201,6 +212,13 @@ class _Recorder(Watcher):
 
 def _formula(call: Call) -> LayerCost | None:
     return layer_cost(call.module, tuple(call.inputs[0].shape) if call.inputs else ())
+
+
+def _formula_of_what_ran(call: Call) -> LayerCost | None:
+    try:
+        return _formula(call)
+    except ShapeError:  # a layer of the user's own that takes more than the kind it is made of
+        return None
 
 
 def _shapes(tensors: Sequence[Tensor]) -> tuple[Shape, ...]:

@@ -4,6 +4,7 @@ Hooks are on the module only inside `watching`; afterwards modes, buffers and th
 random generator are what they were, also if the pass fails.
 """
 
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping
@@ -57,6 +58,9 @@ class Watcher(ABC):
     def left(self, call: Call, outputs: tuple[Tensor, ...]) -> None:
         """A module has ended; not told of one that raised."""
 
+    def raised(self, call: Call, error: BaseException) -> None:  # noqa: B027 - few listen
+        """A module has let `error` out; another around it may catch that and go on."""
+
 
 def tensors_in(value: object) -> Iterator[Tensor]:
     """The tensors in nested tuples, lists and dicts, in order.
@@ -97,17 +101,17 @@ def watching(module: nn.Module, watcher: Watcher, *, training: bool = False) -> 
                 f"{name} has no size yet: its layer is lazy",
                 fix="pass one batch through the module first",
             )
-    stack: list[Call] = []
+    paths = {part: path for path, part in module.named_modules()}
+    hooks = _Hooks(watcher, paths)
     with ExitStack() as exits:
         exits.enter_context(as_it_was(module))
+        exits.enter_context(in_single_operations())
         module.train(training)
-        paths = {part: path for path, part in module.named_modules()}
         for part in paths:
-            hooks = _Hooks(watcher, stack, paths)
             exits.callback(part.register_forward_pre_hook(hooks.before, with_kwargs=True).remove)
-            exits.callback(part.register_forward_hook(hooks.after).remove)
+            exits.callback(part.register_forward_hook(hooks.after, always_call=True).remove)
         exits.enter_context(torch.no_grad())
-        exits.enter_context(_Mode(watcher, stack))
+        exits.enter_context(_Mode(watcher, hooks))
         yield
 
 
@@ -115,48 +119,83 @@ def watching(module: nn.Module, watcher: Watcher, *, training: bool = False) -> 
 def as_it_was(module: nn.Module) -> Generator[None]:
     """Afterwards modes, buffers and random generators are what they were before."""
     modes = [(part, part.training) for part in module.modules()]
-    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
-    devices = {p.device for p in module.parameters() if p.is_cuda}
+    held = [(_buffers(part), dict(_buffers(part))) for part in module.modules()]
+    numbers = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     try:
-        with torch.random.fork_rng([*devices]):
+        with torch.random.fork_rng(devices):
             yield
     finally:
         for part, training in modes:
             part.training = training
+        for buffers, before in held:  # those that a layer put another tensor in the place of
+            buffers.clear()
+            buffers.update(before)
         with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
+            for buffer, before in numbers:
+                # What has not changed is let be: it may be expanded, and then it cannot be written.
+                if not (buffer.is_meta or torch.equal(buffer, before)):
+                    buffer.copy_(before)
+
+
+@contextmanager
+def in_single_operations() -> Generator[None]:
+    """Inside, attention does without the one kernel that hides its products from all counts."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _buffers(module: nn.Module) -> dict[str, Tensor | None]:
+    found: dict[str, Tensor | None] = vars(module)["_buffers"]
+    return found
 
 
 @final
-@dataclass(slots=True)
 class _Hooks:
-    watcher: Watcher
-    stack: list[Call]  # the modules at work, the innermost last
-    paths: Mapping[nn.Module, str]
+    """Keeps the modules at work, and tells of those that start and end."""
+
+    def __init__(self, watcher: Watcher, paths: Mapping[nn.Module, str]) -> None:
+        self._watcher = watcher
+        self._paths = paths
+        # The innermost last, each with the error that was being handled when it started.
+        self._working: list[tuple[Call, BaseException | None]] = []
+
+    @property
+    def path(self) -> str:
+        """Of the innermost module at work."""
+        return self._working[-1][0].path if self._working else ""
 
     def before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         inputs = tuple(tensors_in((args, kwargs)))
-        call = Call(self.paths[module], module, inputs, len(self.stack))
-        self.stack.append(call)
-        self.watcher.entered(call)
+        call = Call(self._paths[module], module, inputs, len(self._working))
+        self._working.append((call, sys.exception()))
+        self._watcher.entered(call)
 
     def after(self, module: nn.Module, args: Any, output: Any) -> None:
+        """Torch calls it also while an error goes through the module, and says no more of it."""
         del args
-        call = self.stack.pop()
-        while call.module is not module:  # one inside raised, and this one went on
-            call = self.stack.pop()
-        self.watcher.left(call, tuple(tensors_in(output)))
+        if not self._working or self._working[-1][0].module is not module:
+            return  # a hook of the user's raised before the module could start
+        call, handled = self._working.pop()
+        error = sys.exception()
+        if error is None or error is handled:
+            self._watcher.left(call, tuple(tensors_in(output)))
+        else:
+            self._watcher.raised(call, error)
 
 
 @final
 class _Mode(TorchDispatchMode):
     """Tells the watcher of each operation below autograd."""
 
-    def __init__(self, watcher: Watcher, stack: list[Call]) -> None:
+    def __init__(self, watcher: Watcher, hooks: _Hooks) -> None:
         super().__init__()
         self._watcher = watcher
-        self._stack = stack
+        self._hooks = hooks
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -170,6 +209,7 @@ class _Mode(TorchDispatchMode):
             torch.cuda.synchronize()
         seconds = time.perf_counter() - started
         name = func._schema.name.split("::")[-1]
-        path = self._stack[-1].path if self._stack else ""
-        self._watcher.operated(Operation(name, func, args, kwargs, outputs, path, seconds))
+        self._watcher.operated(
+            Operation(name, func, args, kwargs, outputs, self._hooks.path, seconds)
+        )
         return result

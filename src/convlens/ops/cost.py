@@ -17,13 +17,14 @@ pass; for the backward pass too, but for groups: torch 2.13 leaves the groups ou
 kernel's gradient and counts it `groups` times.
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from math import prod
 
 from convlens.core.errors import ShapeError
 from convlens.ops.geometry import Geometry, PoolGeometry, Reduce
 
 FLOAT32_BYTES = 4
+SOFTMAX_OPS = 5  # per number: a comparison for the maximum, a difference, exp, a sum, a division
 Shape = tuple[int, int, int, int]  # n, c, h, w
 
 
@@ -49,18 +50,8 @@ class Cost:
         return self.read_bytes + self.written_bytes
 
     def __add__(self, other: "Cost") -> "Cost":
-        mine, others = astuple(self), astuple(other)
-        macs, ops, parameters, activations, read, written = (
-            a + b for a, b in zip(mine, others, strict=True)
-        )
-        return Cost(
-            macs=macs,
-            other_ops=ops,
-            num_parameters=parameters,
-            num_activations=activations,
-            read_bytes=read,
-            written_bytes=written,
-        )
+        names = [field.name for field in fields(self)]
+        return Cost(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
 
 def correlation_cost(
@@ -215,20 +206,25 @@ def pool_backward_cost(
 
 
 def adaptive_pool_cost(
-    shape: Shape, output_size: tuple[int, int], reduce: Reduce, *, item_bytes: int = FLOAT32_BYTES
+    shape: tuple[int, ...],
+    output_size: tuple[int, ...],
+    reduce: Reduce,
+    *,
+    item_bytes: int = FLOAT32_BYTES,
 ) -> Cost:
-    """As `pool_cost`, with windows that differ in size; (1, 1) is global pooling.
+    """As `pool_cost`, with windows that differ in size, along any number of axes.
+
+    An output of (1, 1) is global pooling.
 
     >>> adaptive_pool_cost((1, 512, 7, 7), (1, 1), "avg").other_ops
     25088
     """
-    n, c, height, width = shape
-    rows, columns = (
-        sum(-(-(i + 1) * size // count) - i * size // count for i in range(count))
-        for size, count in zip((height, width), output_size, strict=True)
-    )
+    n, c, *sizes = shape
     places = prod(output_size)
-    seen = rows * columns  # cells of all windows together
+    seen = prod(  # cells of all windows together
+        sum(-(-(i + 1) * size // count) - i * size // count for i in range(count))
+        for size, count in zip(sizes, output_size, strict=True)
+    )
     return Cost(
         other_ops=n * c * (seen - places if reduce == "max" else seen),
         num_activations=n * c * places,
@@ -241,24 +237,53 @@ def norm_cost(
     shape: tuple[int, ...],
     *,
     affine: bool = True,
+    bias: bool = True,
     training: bool = False,
     item_bytes: int = FLOAT32_BYTES,
 ) -> Cost:
     """No MAC: per number a subtraction and a division, then a product and a sum if `affine`.
 
-    While training also the statistics: a sum for the mean, and a subtraction, a square and a
-    sum for the variance. The second of the shape is the axis of the channels.
+    Without a `bias` there is no such sum. While training also the statistics: a sum for the
+    mean, and a subtraction, a square and a sum for the variance. The second of the shape is the
+    axis of the channels.
 
     >>> norm_cost((1, 6, 28, 28)).other_ops, norm_cost((1, 6, 28, 28)).num_parameters
     (18816, 12)
     """
-    per_number = 2 + 2 * affine + 4 * training
-    parameters = 2 * shape[1] * affine
+    vectors = affine * (1 + bias)
+    per_number = 2 + vectors + 4 * training
+    parameters = vectors * shape[1]
     return Cost(
         other_ops=per_number * prod(shape),
         num_parameters=parameters,
         num_activations=prod(shape),
         read_bytes=(prod(shape) + parameters + 2 * shape[1]) * item_bytes,
+        written_bytes=prod(shape) * item_bytes,
+    )
+
+
+def layer_norm_cost(
+    shape: tuple[int, ...],
+    num_features: int,
+    *,
+    affine: bool = True,
+    bias: bool = True,
+    item_bytes: int = FLOAT32_BYTES,
+) -> Cost:
+    """As `norm_cost` while training, always: each image has its own statistics, kept nowhere.
+
+    `num_features` are the numbers of the weight.
+
+    >>> layer_norm_cost((1, 6, 8, 8), 64).other_ops, layer_norm_cost((1, 6, 8, 8), 64).read_bytes
+    (3072, 2048)
+    """
+    vectors = affine * (1 + bias)
+    parameters = vectors * num_features
+    return Cost(
+        other_ops=(6 + vectors) * prod(shape),
+        num_parameters=parameters,
+        num_activations=prod(shape),
+        read_bytes=(prod(shape) + parameters) * item_bytes,
         written_bytes=prod(shape) * item_bytes,
     )
 

@@ -30,23 +30,14 @@ def trained_in_vain(module: nn.Module, *, weights: bool = True) -> Generator[Non
     parameters = list(module.parameters())
     gradients = [parameter.grad for parameter in parameters]
     copies = [parameter.detach().clone() for parameter in parameters] if weights else []
-    buffers = [(part, dict(_buffers(part))) for part in module.modules()]
     try:
         with as_it_was(module):
             for parameter in parameters:
                 parameter.grad = None
             yield
     finally:
-        for part, before in buffers:  # those that a layer replaced by a new tensor
-            _buffers(part).clear()
-            _buffers(part).update(before)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         with torch.no_grad():
             for parameter, copy in zip(parameters, copies, strict=False):
                 parameter.copy_(copy)
-
-
-def _buffers(module: nn.Module) -> dict[str, torch.Tensor | None]:
-    found: dict[str, torch.Tensor | None] = vars(module)["_buffers"]
-    return found
