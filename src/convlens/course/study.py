@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from convlens.core.seed import reproducible
+
 Verdict = Literal["right", "partly", "wrong", "unreadable"]
 Number = int | float | str
 
@@ -38,7 +40,12 @@ class Study:
     notebook: str  # what the student's notebook answered, in short
     verdict: Verdict  # of that answer
     answer: str
-    experiment: Callable[[Setup], Finding]
+    experiment: Callable[[Setup], Finding]  # what it draws comes of torch's generator
+
+    def run(self, setup: Setup) -> Finding:
+        """What the experiment gives under the seed of `setup`; chance is afterwards as before."""
+        with reproducible(setup.seed):
+            return self.experiment(setup)
 
     @property
     def section(self) -> str:

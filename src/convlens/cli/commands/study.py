@@ -59,7 +59,7 @@ def run(
     from convlens.course.study import Setup
 
     chosen = STUDIES[name]
-    finding = chosen.experiment(Setup(seed=seed, quick=not full))
+    finding = chosen.run(Setup(seed=seed, quick=not full))
     if as_json:
         print_json({**_content(chosen), "finding": asdict(finding)})
     else:
