@@ -49,6 +49,7 @@ class DataConfig:
     folder: str | None = None  # where its files are; default: inside the package
     validation: Literal["test", "held-out"] = "held-out"  # the test set as the book does,
     # or the last 5,000 training images, which are then not trained on
+    max_train_images: PositiveInt | None = None  # train on the first so many only; default: all
     image_size: PositiveInt = 28  # height and width after resizing, pixels
     mean: tuple[NonNegativeFloat, ...] = (0.0,)  # per channel, of pixels in 0..1; subtracted
     std: tuple[PositiveFloat, ...] = (1.0,)  # per channel, of pixels in 0..1; divided by
@@ -80,20 +81,32 @@ def load_data(config: DataConfig) -> DataSet:
     return entry.load(_folder(config.folder) if config.folder is not None else None)
 
 
-def split(data: DataSet, validation: Literal["test", "held-out"]) -> Splits:
+def split(
+    data: DataSet,
+    validation: Literal["test", "held-out"],
+    *,
+    max_train_images: int | None = None,
+) -> Splits:
     """Training, validation and test images; held-out images come off the training set's end.
+
+    Of what is left to train on, only the first `max_train_images` are kept.
 
     Raises:
         DataError: too few training images to hold any out.
     """
     if validation == "test":
-        return Splits(data.train, validation=data.test, test=data.test)
+        return Splits(_first(data.train, max_train_images), validation=data.test, test=data.test)
     if len(data.train) <= NUM_HELD_OUT:
         raise DataError(
             f"cannot hold out {NUM_HELD_OUT:,} of {len(data.train):,} training images",
             fix="validate on the test set: --set data.validation=test",
         )
-    return Splits(data.train[:-NUM_HELD_OUT], data.train[-NUM_HELD_OUT:], data.test)
+    train, held_out = data.train[:-NUM_HELD_OUT], data.train[-NUM_HELD_OUT:]
+    return Splits(_first(train, max_train_images), held_out, data.test)
+
+
+def _first(images: ImageSet, number: int | None) -> ImageSet:
+    return images if number is None else images[:number]
 
 
 def _folder(name: str) -> Path:
