@@ -28,6 +28,7 @@ COMMANDS = (
     "train", "evaluate", "predict", "models", "summary", "compare-models", "recipes", "data",
     "data show", "runs", "runs show", "doctor", "conv", "conv learn", "conv picture",
     "study", "study list", "study run", "study values",
+    "reproduce",
 )  # fmt: skip
 
 

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from convlens import __version__
-from convlens.cli.commands import data, doctor, evaluate, predict, recipes, runs, study, train
+from convlens.cli.commands import (
+    data,
+    doctor,
+    evaluate,
+    predict,
+    recipes,
+    reproduce,
+    runs,
+    study,
+    train,
+)
 from convlens.cli.commands.conv import command as conv
 from convlens.cli.commands.networks import compare_models, models, summary
 from convlens.cli.console import fail
@@ -41,6 +51,7 @@ app.command()(summary.summary)
 app.command("compare-models")(compare_models.compare_models)
 app.add_typer(conv.app)
 app.add_typer(study.app)
+app.command()(reproduce.reproduce)
 app.add_typer(data.app)
 app.add_typer(runs.app)
 app.command()(doctor.doctor)

@@ -1,0 +1,1 @@
+"""Homework: the whole notebook replayed, number by number, training by training."""
