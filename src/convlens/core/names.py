@@ -45,16 +45,16 @@ def natural_key(name: str) -> tuple[tuple[int, str], ...]:
 
 
 class Table(Mapping[str, T]):
-    """Things by name, in natural order; an unknown or a doubled name is an error.
+    """Things by name, in natural order or as given; an unknown or a doubled name is an error.
 
     >>> Table("colour", ("red", 1), ("green", 2))["gren"]
     Traceback (most recent call last):
     convlens.core.errors.UnknownName: no colour 'gren'; did you mean 'green'?
     """
 
-    def __init__(self, kind: str, *rows: tuple[str, T]) -> None:
+    def __init__(self, kind: str, *rows: tuple[str, T], as_given: bool = False) -> None:
         self.kind = kind
-        self._rows = dict(sorted(rows, key=lambda row: natural_key(row[0])))
+        self._rows = dict(rows if as_given else sorted(rows, key=lambda row: natural_key(row[0])))
         assert len(self._rows) == len(rows), f"a name stands twice in the table of {kind}s"
 
     def __getitem__(self, name: str) -> T:

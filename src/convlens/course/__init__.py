@@ -1,1 +1,1 @@
-"""Lessons: the questions of the book's exercises, each with the experiment that answers it."""
+"""Lessons: the questions of the book's exercises, each with an experiment that answers it."""

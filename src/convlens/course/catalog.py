@@ -1,14 +1,36 @@
-"""All studies by name."""
+"""The studies by name: the questions of the notebook, in the order of the book."""
 
 from convlens.core.names import Table
-from convlens.course.studies import channels, convolutions, lenet, networks, padding, pooling
+from convlens.course.studies import (
+    channels,
+    convolution,
+    lenet,
+    padding,
+    pooling,
+    resnet,
+    sequences,
+    vgg,
+)
 from convlens.course.study import Study
 
-STUDIES: Table[Study] = Table(
-    "study",
-    *(
-        (study.name, study)
-        for room in (convolutions, padding, channels, pooling, lenet, networks)
-        for study in room.STUDIES
-    ),
+
+def _table(*studies: Study) -> Table[Study]:
+    return Table("study", *((study.name, study) for study in studies), as_given=True)
+
+
+STUDIES: Table[Study] = _table(
+    sequences.AUDIO,
+    sequences.TEXT,
+    convolution.DIAGONAL,
+    padding.SHAPE,
+    padding.STRIDE,
+    channels.ORDER,
+    channels.BLOCKS,
+    pooling.AVERAGE,
+    pooling.MAXIMUM,
+    lenet.MODERN,
+    lenet.NOISE,
+    vgg.PARAMETERS,
+    vgg.LAYERS,
+    resnet.BLOCKS,
 )

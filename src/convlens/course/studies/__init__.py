@@ -1,1 +1,1 @@
-"""One module per section: its questions and their experiments."""
+"""The studies, one module for each section of the book, and the training that some share."""
