@@ -117,8 +117,9 @@ def test_a_verdict_is_a_sign_and_not_only_a_colour() -> None:
 def test_the_rows_of_a_table_have_the_verdicts() -> None:
     listing = Listing(["a"], [["1"], ["2"]], verdicts=["wrong", None])
     html = render("t", [Section("s", [listing])])
-    assert f"<tr class='wrong'><td class='number'>1</td><td>{MARKS['wrong']}</td></tr>" in html
-    assert "<tr><td class='number'>2</td><td></td></tr>" in html
+    marked = f"<td class='number'>1</td><td class='mark'>{MARKS['wrong']}</td></tr>"
+    assert f"<tr class='wrong'>{marked}" in html
+    assert "<tr><td class='number'>2</td><td class='mark'></td></tr>" in html
 
 
 def test_ragged_tables_are_refused() -> None:

@@ -41,6 +41,7 @@ figure { margin: 1rem 0; }
 figure img { max-width: 100%; height: auto; }
 figcaption { color: #444; font-size: 0.92rem; }
 .good { color: #00614a; } .partly { color: #7a5200; } .wrong { color: #a31515; }
+tr.good { color: inherit; } tr.good td.mark { color: #00614a; }
 .scroll { overflow-x: auto; }
 @media print {
   body { font-size: 10.5pt; margin: 0; max-width: none; }
@@ -178,15 +179,15 @@ def _listing(listing: Listing) -> str:
     head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in listing.columns)
     if listing.verdicts:
         head += "<th scope='col'></th>"
-    rows = "\n".join(
-        f"<tr{_class(verdict)}>{''.join(_cell(cell) for cell in row)}"
-        f"{f'<td>{_mark(verdict)}</td>' if listing.verdicts else ''}</tr>"
-        for row, verdict in zip(listing.rows, verdicts, strict=True)
-    )
+    rows: list[str] = []
+    for row, verdict in zip(listing.rows, verdicts, strict=True):
+        mark = f"<td class='mark'>{_mark(verdict)}</td>" if listing.verdicts else ""
+        rows.append(f"<tr{_class(verdict)}>{''.join(_cell(cell) for cell in row)}{mark}</tr>")
     caption = f"<caption>{escape(listing.caption)}</caption>" if listing.caption else ""
     return (
-        f"<div class='scroll'><table>{caption}<thead><tr>{head}</tr></thead>\n"
-        f"<tbody>\n{rows}\n</tbody></table></div>"
+        f"<div class='scroll'><table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n"
+        + "\n".join(rows)
+        + "\n</tbody></table></div>"
     )
 
 

@@ -67,9 +67,7 @@ def compare(one: Way, other: Way, sizes: tuple[int, int, int], cases: int) -> Ag
     )
 
 
-def order(
-    setup: Setup, *, product: Way = by_product, many: tuple[int, int, int] = MANY
-) -> Finding:
+def order(setup: Setup, *, product: Way = by_product, many: tuple[int, int, int] = MANY) -> Finding:
     """How often Y1 == Y2 in every bit, with few and with many channels.
 
     Whole numbers show whether the two are equal where nothing is rounded.
