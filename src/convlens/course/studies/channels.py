@@ -67,9 +67,7 @@ def compare(one: Way, other: Way, sizes: tuple[int, int, int], cases: int) -> Ag
     )
 
 
-def order(
-    setup: Setup, *, product: Way = by_product, many: tuple[int, int, int] = MANY
-) -> Finding:
+def order(setup: Setup, *, product: Way = by_product, many: tuple[int, int, int] = MANY) -> Finding:
     """How often Y1 == Y2 in every bit, with few and with many channels.
 
     Whole numbers show whether the two are equal where nothing is rounded.
@@ -180,7 +178,7 @@ def blocks(setup: Setup, *, product: Product = BlockDiagonal, size: int = 512) -
             f"weights, {last} blocks": weights[last],
         },
         text=f"{last} blocks take {ratios[last]:g} times fewer MACs ({macs[last]:,} instead of "
-        f"{macs[1]:,}); by this machine's clock it is {clock[1] / clock[last]:.1f} times faster.",
+        f"{macs[1]:,}) and hold {weights[1] // weights[last]} times fewer weights.",
         claims=(
             Claim(
                 "mistaken",

@@ -157,9 +157,7 @@ def strange_images() -> dict[str, Float[Tensor, "n 1 28 28"]]:
     }
 
 
-def noise(
-    setup: Setup, *, model: nn.Module | None = None, effort: Effort | None = None
-) -> Finding:
+def noise(setup: Setup, *, model: nn.Module | None = None, effort: Effort | None = None) -> Finding:
     """Test images, noise and black in a trained ReLU LeNet, or in `model`."""
     data, ran, seconds = load(setup), "nothing was trained here", {}
     if model is None:
