@@ -227,7 +227,7 @@ BLOCKS = Study(
     "its diagonal and zeros elsewhere?",
     notebook="By the square root of b, with blocks of side c over the square root of b.",
     answer="b times. The blocks lie on the diagonal, so their side is c/b: b products of c (c/b)^2 "
-    "MACs are c^3/b, and there are c^2/b weights. The clock gains less, as small products use a "
-    "machine less well.",
+    "MACs are c^3/b, and there are c^2/b weights. What the clock gains depends "
+    "on the machine, which small products use well or badly.",
     experiment=blocks,
 )
