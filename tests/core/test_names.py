@@ -64,3 +64,9 @@ def test_an_unknown_name_is_an_error_with_the_nearest_name() -> None:
 def test_a_doubled_name_is_refused() -> None:
     with pytest.raises(AssertionError, match="twice"):
         Table("model", ("vgg11", 1), ("vgg11", 2))
+
+
+@given(st.lists(words, unique=True))
+def test_a_table_keeps_the_order_it_is_given_if_asked(names: list[str]) -> None:
+    table = Table("word", *((name, name) for name in names), as_given=True)
+    assert list(table) == names

@@ -1,62 +1,121 @@
-"""The experiments of 7.6 train what they say, and can fail."""
+"""LeNet on a small data set."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from convlens.course.studies import lenet
-from convlens.course.study import Setup
+from convlens.core.seed import reproducible
+from convlens.course.studies.lenet import (
+    BOOK,
+    CHANGED,
+    likeness,
+    make,
+    modern,
+    noise,
+    respond,
+    strange_images,
+)
+from convlens.course.studies.training import Effort
+from convlens.course.study import Finding, Setup
+from convlens.data.image_set import DataSet
+from convlens.models.catalog import build, configure
 
-
-class Saying(nn.Module):
-    """Answers what it is made with, whatever it sees."""
-
-    def __init__(self, answer: Tensor) -> None:
-        super().__init__()
-        self.answer = answer
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.answer[: len(x)]
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One epoch on a few images."""
-    monkeypatch.setattr(lenet, "QUICK_IMAGES", 256)
-    monkeypatch.setattr(lenet, "QUICK_EPOCHS", 1)
+LONG, SHORT = Effort(600, epochs=25), Effort(128, epochs=1)
 
 
-def test_a_training_is_repeatable_and_on_as_many_images_as_it_says(small_folder: Path) -> None:
-    first, again = (lenet.train("lenet", Setup(), folder=small_folder) for _ in range(2))
-    assert first.evaluation.loss == again.evaluation.loss
-    assert first.num_images <= 256 and first.num_epochs == 1
-    other = lenet.train("lenet", Setup(seed=1), folder=small_folder)
-    assert other.evaluation.loss != first.evaluation.loss
+def wrong(finding: Finding) -> list[str]:
+    return [claim.text for claim in finding.claims if not claim.as_expected]
 
 
-def test_a_gain_that_is_not_there_is_not_found(
-    small_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trained = lenet.train("lenet", Setup(), folder=small_folder)
-    monkeypatch.setattr(lenet, "train", lambda *_, **__: trained)
-    finding = lenet.modern(Setup(), folder=small_folder)
-    assert not finding.holds
-    accuracy = trained.evaluation.accuracy
-    assert finding.numbers["test accuracy, ReLU and maximum"] == accuracy
+@pytest.fixture
+def setup(small_folder: Path) -> Setup:
+    return Setup(folder=small_folder)
 
 
-def test_a_network_that_spreads_noise_over_all_classes_is_not_called_structured(
-    small_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trained = lenet.train("lenet", Setup(), folder=small_folder)
-    for answer, expected in ((torch.eye(10).repeat(100, 1), 0.1), (torch.eye(10)[[3] * 1000], 1.0)):
-        fixed = replace(trained, model=Saying(answer))
-        monkeypatch.setattr(lenet, "train", lambda *_, fixed=fixed, **__: fixed)
-        finding = lenet.noise(Setup(), folder=small_folder)
-        assert finding.numbers["uniform noise: its share"] == expected
-        assert finding.holds is (expected > 0.2)
-        sure = float(torch.tensor([1.0] + [0.0] * 9).softmax(0)[0])
-        assert finding.numbers["normal noise: mean confidence"] == pytest.approx(sure)
+@pytest.fixture
+def model() -> nn.Module:
+    with reproducible(0):
+        return make(CHANGED)
+
+
+def test_relu_and_max_pooling_learn_what_sigmoid_has_not(setup: Setup) -> None:
+    finding = modern(setup, effort=LONG)
+    assert finding.verdict == "right"
+    assert finding.holds
+    assert "25 epochs on 600 training images" in finding.ran
+    assert "short training" in finding.text
+
+
+def test_a_network_against_itself_gains_nothing(setup: Setup) -> None:
+    finding = modern(setup, changed=BOOK, effort=SHORT)
+    assert finding.numbers["gain"] == 0
+    assert finding.verdict == "wrong"
+
+
+def test_a_change_that_costs_more_is_found_out(setup: Setup) -> None:
+    wrong_ones = wrong(modern(setup, changed="lenet-bn", effort=SHORT))
+    assert {"with as many parameters", "and as many MACs"} <= set(wrong_ones)
+
+
+def test_what_a_network_says_is_counted(model: nn.Module, small: DataSet) -> None:
+    x, names = torch.rand(50, 1, 28, 28), small.test.class_names
+    found = respond(model, x, names)
+    probabilities = model(x).softmax(1).detach()
+    votes = probabilities.argmax(1)
+    assert found.top_share == max(int((votes == k).sum()) for k in range(10)) / 50
+    assert found.confidence == pytest.approx(probabilities.max(1).values.mean().item())
+    stem = model.get_submodule("stem")(x).detach()
+    assert torch.allclose(found.means["stem"], stem.mean(0).flatten(), atol=1e-6)
+    assert [len(mean) for mean in found.means.values()] == [6 * 14 * 14, 16 * 25, 120, 84]
+
+
+def test_the_likeness_is_the_mean_of_all_pairs() -> None:
+    features = torch.randn(5, 7)
+    cosine = nn.CosineSimilarity(0)
+    pairs = [float(cosine(features[a], features[b])) for a in range(5) for b in range(a)]
+    assert likeness(features) == pytest.approx(sum(pairs) / 10, abs=1e-6)
+    assert likeness(features[:1]) == 0
+
+
+def test_a_network_that_knows_nothing_is_not_sure_of_noise(setup: Setup, model: nn.Module) -> None:
+    last = model.get_submodule("head.5")
+    assert isinstance(last, nn.Linear)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    finding = noise(setup, model=model)
+    assert finding.numbers["uniform noise: mean confidence"] == pytest.approx(0.1)
+    assert finding.ran == "nothing was trained here"
+    assert "the network is far surer of noise than chance (twice or more)" in wrong(finding)
+
+
+def test_a_network_that_sees_nothing_finds_no_change(setup: Setup, model: nn.Module) -> None:
+    for parameter in model.get_submodule("body").parameters():
+        nn.init.ones_(parameter.data) if parameter.ndim == 1 else nn.init.zeros_(parameter.data)
+    found = wrong(noise(setup, model=model))
+    assert found[0].startswith("deep activations of strange images are far")
+
+
+def test_noise_is_told_with_what_was_trained(setup: Setup) -> None:
+    finding = noise(setup, effort=LONG)
+    assert "25 epochs on 600 training images" in finding.ran
+    assert finding.numbers["black: its share"] == 1
+    assert "normal noise: mean activation, head.4" in finding.numbers
+
+
+def test_strange_images_are_those_of_their_seed() -> None:
+    with reproducible(0):
+        one = strange_images()
+    with reproducible(0):
+        other = strange_images()
+    assert all(torch.equal(one[kind], other[kind]) for kind in one)
+    assert abs(float(one["uniform noise"].mean()) - 0.5) < 0.01
+    assert abs(float(one["normal noise"].std()) - 1) < 0.01
+    assert not one["black"].any()
+
+
+def test_the_two_networks_are_those_of_the_question() -> None:
+    settings = [(c.activation, c.pooling) for c in (configure(n, {}) for n in (BOOK, CHANGED))]  # type: ignore[attr-defined]
+    assert settings == [("sigmoid", "avg"), ("relu", "max")]
+    assert str(build(CHANGED, configure(CHANGED, {}))) == str(make(CHANGED))

@@ -1,27 +1,48 @@
-"""The experiments of 7.5 can fail."""
-
-from typing import Any
+"""Average and maximum."""
 
 import pytest
+import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own name for it
-from torch import Tensor
 
-from convlens.course.studies import pooling
+from convlens.core.shapes import Batch
+from convlens.course.studies.pooling import Taps, average, equal_taps, maximum
 from convlens.course.study import Setup
 
 
-def test_a_pooling_that_is_linear_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(F, "max_pool2d", F.avg_pool2d)
-    finding = pooling.maximum(Setup())
-    assert not finding.holds
-    assert finding.numbers["on which max pooling adds up"] == 100
+def mean_of_four(x: Batch) -> Batch:
+    return F.avg_pool2d(x, 2)
 
 
-def test_another_average_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    correct = F.avg_pool2d
+def mean_and_one(x: Batch) -> Batch:
+    return F.avg_pool2d(x, 2) + 1
 
-    def doubled(x: Tensor, *settings: Any) -> Tensor:
-        return 2 * correct(x, *settings)
 
-    monkeypatch.setattr(F, "avg_pool2d", doubled)
-    assert not pooling.average(Setup()).holds
+@pytest.mark.parametrize(
+    "taps",
+    [
+        lambda h, w: equal_taps(h, w) * h * w,
+        lambda h, w: torch.full((h, w), 0.25, dtype=torch.float64),
+    ],
+    ids=["ones", "a quarter"],
+)
+def test_taps_that_are_not_divided_by_the_cells_are_found_out(taps: Taps) -> None:
+    assert not average(Setup(), taps=taps).holds
+
+
+def test_average_pooling_is_linear_and_is_found_out() -> None:
+    finding = maximum(Setup(), pool=mean_of_four)
+    assert finding.numbers["f(x) + f(-x)"] == 0
+    wrong = {claim.text for claim in finding.claims if not claim.as_expected}
+    assert {"pooling is not", "f(x) + f(-x) is not 0, as it is for every linear map: a proof"} < (
+        wrong
+    )
+
+
+def test_a_bias_does_not_pass_for_a_proof() -> None:
+    wrong = [claim.text for claim in maximum(Setup(), pool=mean_and_one).claims if not claim.true]
+    assert "nor is it the same for each x, twice a bias" in wrong
+
+
+def test_the_counterexample_in_numbers() -> None:
+    numbers = maximum(Setup()).numbers
+    assert (numbers["f(x)"], numbers["f(-x)"]) == (1, 0)

@@ -1,7 +1,6 @@
 """`convlens study`: the book's questions, answered by experiments."""
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,7 +44,10 @@ def list_studies(as_json: options.Json = False) -> None:
 def run(
     name: Annotated[str, typer.Argument(help="A study of `convlens study list`.")],
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of what is drawn by chance.")] = 0,
-    full: Annotated[bool, typer.Option("--full", help="More cases.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="More cases, all images: minutes where it trains.")
+    ] = False,
+    folder: options.DataFolder = None,
     as_json: options.Json = False,
 ) -> None:
     """Run one study; the exit code is 1 if what comes out is not what the answer says.
@@ -53,17 +55,19 @@ def run(
     \b
     Examples:
       convlens study run 7.3-stride
-      convlens study run 7.4-order --full --seed 1
+      convlens study run 7.6-modern --full --seed 1
     """
     from convlens.course.catalog import STUDIES
     from convlens.course.study import Setup
 
     chosen = STUDIES[name]
-    finding = chosen.run(Setup(seed=seed, quick=not full))
+    finding = chosen.run(Setup(seed=seed, quick=not full, folder=folder))
     if as_json:
-        print_json({**_content(chosen), "finding": asdict(finding)})
+        print_json({**_about(chosen), **_found(finding)})
     else:
         _print(chosen, finding)
+        names = list(STUDIES)
+        say(f"next: convlens study run {names[(names.index(name) + 1) % len(names)]}")
     if not finding.holds:
         say("the finding does NOT agree with the answer")
         raise typer.Exit(CHECK_FAILED)
@@ -127,39 +131,83 @@ def _list(*, as_json: bool) -> None:
     from convlens.course.catalog import STUDIES
 
     if as_json:
-        print_json({"studies": [_content(each) for each in STUDIES.values()]})
+        print_json({"studies": [_about(each) for each in STUDIES.values()]})
         return
-    rows = [[each.name, each.question, each.verdict] for each in STUDIES.values()]
-    print_table(["study", "question", "the notebook was"], rows)
+    rows = [[each.name, f"d2l {each.section}", each.question] for each in STUDIES.values()]
+    print_table(["study", "section", "question"], rows)
     say(f"next: convlens study run {rows[0][0]}")
 
 
-def _print(study: "Study", finding: "Finding") -> None:
-    print_pairs(
-        {
-            "question": study.question,
-            "notebook": f"{study.notebook} ({study.verdict})",
-            "answer": study.answer,
-            "finding": finding.text,
-        }
-    )
-    rows = [[name, _text(number)] for name, number in finding.numbers.items()]
-    print_table(["what", "came out"], rows)
-    say("next: convlens study list")
-
-
-def _content(study: "Study") -> dict[str, str]:
+def _about(study: "Study") -> dict[str, Any]:
     return {
         "name": study.name,
         "section": study.section,
+        "exercise": study.exercise,
         "question": study.question,
         "notebook": study.notebook,
-        "verdict": study.verdict,
         "answer": study.answer,
     }
 
 
+def _found(finding: "Finding") -> dict[str, Any]:
+    return {
+        "numbers": dict(finding.numbers),
+        "finding": finding.text,
+        "claims": [
+            {
+                "part": claim.part,
+                "claim": claim.text,
+                "true": claim.true,
+                "as_expected": claim.as_expected,
+            }
+            for claim in finding.claims
+        ],
+        "ran": finding.ran,
+        "seconds": dict(finding.seconds),
+        "holds": finding.holds,
+        "verdict": finding.verdict,
+    }
+
+
+def _print(study: "Study", finding: "Finding") -> None:
+    about = {
+        "study": f"{study.name}, d2l {study.section}, exercise {study.exercise}",
+        "question": study.question,
+        "notebook": study.notebook,
+    }
+    print_pairs(about if not finding.ran else {**about, "ran": finding.ran})
+    rows = [[what, _text(number)] for what, number in finding.numbers.items()]
+    clock = [[f"seconds, {what}", _text(number)] for what, number in finding.seconds.items()]
+    print_table(["what", "came out"], rows + clock)
+    claims = [
+        [
+            _WHOSE[claim.part],
+            claim.text,
+            "true" if claim.true else "false",
+            "" if claim.as_expected else "NOT as the answer has it",
+        ]
+        for claim in finding.claims
+    ]
+    print_table(["whose", "claim", "found", ""], claims)
+    print_pairs(
+        {
+            "finding": finding.text,
+            "answer": study.answer,
+            "the notebook was": finding.verdict,
+        }
+    )
+
+
+_WHOSE = {
+    "said": "the notebook's, and right",
+    "mistaken": "the notebook's alone",
+    "missed": "missed by the notebook",
+    "besides": "besides",
+}
+
+
 def _text(number: "Number") -> str:
+    """A number for people: 61,706 or 0.7384 or 1.2e-07."""
     if isinstance(number, int):
         return f"{number:,}"
     return number if isinstance(number, str) else f"{number:.4g}"

@@ -178,7 +178,7 @@ def blocks(setup: Setup, *, product: Product = BlockDiagonal, size: int = 512) -
             f"weights, {last} blocks": weights[last],
         },
         text=f"{last} blocks take {ratios[last]:g} times fewer MACs ({macs[last]:,} instead of "
-        f"{macs[1]:,}); by this machine's clock it is {clock[1] / clock[last]:.1f} times faster.",
+        f"{macs[1]:,}) and hold {weights[1] // weights[last]} times fewer weights.",
         claims=(
             Claim(
                 "mistaken",
@@ -227,7 +227,7 @@ BLOCKS = Study(
     "its diagonal and zeros elsewhere?",
     notebook="By the square root of b, with blocks of side c over the square root of b.",
     answer="b times. The blocks lie on the diagonal, so their side is c/b: b products of c (c/b)^2 "
-    "MACs are c^3/b, and there are c^2/b weights. The clock gains less, as small products use a "
-    "machine less well.",
+    "MACs are c^3/b, and there are c^2/b weights. What the clock gains depends "
+    "on the machine, which small products use well or badly.",
     experiment=blocks,
 )

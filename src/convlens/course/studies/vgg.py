@@ -66,19 +66,19 @@ def parameters(
     return Finding(
         numbers={
             **{
-                f"{what}, {name}": number
+                f"{name}: {what}": number
                 for name, size in found.items()
                 for what, number in (
                     ("parameters", size.num_parameters),
-                    ("of them in convolutions", size.conv_parameters),
-                    ("of them in linear layers", size.linear_parameters),
+                    ("parameters in convolutions", size.conv_parameters),
+                    ("parameters in linear layers", size.linear_parameters),
                     ("MACs", size.macs),
-                    ("of them in convolutions' work", size.conv_macs),
+                    ("MACs in convolutions", size.conv_macs),
                     (f"MB in a step of {BATCH} images", round(size.memory_bytes / 1e6)),
                 )
             },
-            "parameters, alexnet for ImageNet": alexnet,
-            "parameters, vgg16 for ImageNet": vgg16,
+            "alexnet for ImageNet: parameters": alexnet,
+            "vgg16 for ImageNet: parameters": vgg16,
         },
         text=f"{large} has {times:.1f} times the parameters of {small} "
         f"({v.num_parameters:,} and {a.num_parameters:,}) but {macs_times:.1f} times its MACs "
