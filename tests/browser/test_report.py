@@ -5,17 +5,22 @@ from pathlib import Path
 import pytest
 
 from convlens.course.homework.page import SECTIONS, TITLE, save_report
-from convlens.course.homework.replay import Homework
 from tests.browser.conftest import Watched
-from tests.course.homework.conftest import cheap, homework  # noqa: F401 - fixtures
+from tests.course.homework.tiny import tiny_homework
 
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture(scope="module")
+def report(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("homework")
+    save_report(tiny_homework(folder, small_folder), folder / "report.html")
+    return folder / "report.html"
+
+
 @pytest.fixture
-def opened(homework: Homework, watched: Watched, tmp_path: Path) -> Watched:  # noqa: F811
-    save_report(homework, tmp_path / "report.html")
-    watched.page.goto((tmp_path / "report.html").as_uri())
+def opened(report: Path, watched: Watched) -> Watched:
+    watched.page.goto(report.as_uri())
     return watched
 
 
@@ -48,7 +53,7 @@ def test_the_contents_lead_to_the_sections(opened: Watched) -> None:
 
 
 def test_on_paper_the_contents_are_left_out_and_the_text_is_black_on_white(
-    opened: Watched, tmp_path: Path
+    opened: Watched,
 ) -> None:
     page = opened.page
     page.emulate_media(media="print")

@@ -10,7 +10,7 @@ from convlens.course.homework import replay as room
 from convlens.course.homework import trainings
 from convlens.course.study import Claim
 from tests.cli.conftest import Convlens
-from tests.course.homework.conftest import CHEAP, TINY
+from tests.course.homework.tiny import CHEAP, TINY
 
 
 @pytest.fixture

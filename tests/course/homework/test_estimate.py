@@ -10,7 +10,7 @@ from convlens.course.homework.estimate import seconds_left
 from convlens.course.homework.trainings import train_or_continue
 from convlens.inspection.training.timing import Timing
 from convlens.train.events import Event
-from tests.course.homework.conftest import TINY
+from tests.course.homework.tiny import TINY
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from convlens.course.homework.replay import Homework
 from convlens.course.study import Claim
 from convlens.course.values import VALUES
-from tests.course.homework.conftest import CHEAP, TINY
+from tests.course.homework.tiny import CHEAP, TINY
 
 
 def test_every_part_is_there(homework: Homework) -> None:

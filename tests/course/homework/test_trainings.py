@@ -8,7 +8,7 @@ import pytest
 from convlens.course.homework.trainings import TRAININGS, Trained, found, train_or_continue
 from convlens.experiment.recipe import Recipe, load_recipe
 from convlens.train.events import Event
-from tests.course.homework.conftest import TINY
+from tests.course.homework.tiny import TINY
 
 
 @pytest.fixture
