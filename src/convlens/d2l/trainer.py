@@ -57,9 +57,14 @@ class Trainer(HyperParameters):
     """
 
     max_epochs: int
-    gradient_clip_val: float | int
-    quiet: bool
-    picture: str | None
+    # Defaults, for a constructor of the reader's own that sets what the book's sets.
+    gradient_clip_val: float | int = 0
+    gpus: Sequence[torch.device] = ()
+    device = torch.device("cpu")
+    batch_size = 1  # of the batch that is being looked at
+    quiet: bool = False
+    picture: str | None = None
+    epoch_started = 0.0  # on time.perf_counter
 
     def __init__(
         self,
@@ -75,10 +80,7 @@ class Trainer(HyperParameters):
         self.gpus = [gpu(index) for index in range(min(num_gpus, count_gpus()))]
         self.device = self.gpus[0] if self.gpus else torch.device("cpu")
         self.history = History()
-        self.batch_size = 1  # of the batch that is being looked at
         self.epoch = self.train_batch_idx = self.val_batch_idx = 0
-        self.epoch_started = 0.0
-        self._noted: dict[str, list[tuple[Tensor | Number, int]]] = defaultdict(list)
 
     def prepare_data(self, data: DataModule) -> None:
         """Take the batches of `data`, to train on and to validate on."""
@@ -120,6 +122,7 @@ class Trainer(HyperParameters):
             )
         self.history = History()
         self.epoch = self.train_batch_idx = self.val_batch_idx = 0
+        self._noted: dict[str, list[tuple[Tensor | Number, int]]] = defaultdict(list)
         self.prepare_data(data)
         if self.num_train_batches == 0:
             raise ConfigError(
