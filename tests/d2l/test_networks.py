@@ -17,11 +17,11 @@ from tests.d2l.readers_networks import (
     DenseNet,
     GoogleNet,
     NiN,
-    RegNet,
+    RegNetX32,
     ResNet,
 )
 
-READERS = [AlexNet, VGG, NiN, GoogleNet, ResNet, DenseNet, RegNet]
+READERS = [AlexNet, VGG, NiN, GoogleNet, ResNet, DenseNet, RegNetX32]
 
 
 def test_corr2d_gives_the_books_values() -> None:

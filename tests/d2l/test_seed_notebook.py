@@ -19,7 +19,7 @@ import torch
 
 from convlens import d2l
 from convlens.core.errors import ConfigError
-from convlens.data.image_set import DataSet
+from tests.d2l.conftest import Cap
 
 IMPORTS = """
 import torch
@@ -476,17 +476,6 @@ def notebook(
     yield Notebook(capsys)
 
 
-@pytest.fixture
-def capped(monkeypatch: pytest.MonkeyPatch, small: DataSet) -> Any:
-    """Lets the notebook's FashionMNIST have this many images only."""
-
-    def cap(num_images: int) -> None:
-        few = DataSet(train=small.train[:num_images], test=small.test[:10], files=small.files)
-        monkeypatch.setattr("convlens.d2l.data.load_fashion_mnist", lambda root: few)  # pyright: ignore
-
-    return cap
-
-
 @pytest.mark.parametrize("section", ["7_2", "7_3", "7_4", "7_5", "7_6", "8_6"])
 def test_every_cell_prints_what_the_notebook_shows(notebook: Notebook, section: str) -> None:
     text = globals()[f"SECTION_{section}"]
@@ -525,7 +514,7 @@ def history_of(notebook: Notebook) -> d2l.History:
 
 
 def test_lenet_is_started_by_the_notebooks_own_function_and_trained(
-    notebook: Notebook, capped: Any, tmp_path: Path
+    notebook: Notebook, capped: Cap, tmp_path: Path
 ) -> None:
     capped(256)
     notebook.run(SECTION_7_6)
@@ -536,7 +525,7 @@ def test_lenet_is_started_by_the_notebooks_own_function_and_trained(
     assert (tmp_path / "LeNet-curves.png").exists()
 
 
-def test_the_modern_lenet_is_trained(notebook: Notebook, capped: Any) -> None:
+def test_the_modern_lenet_is_trained(notebook: Notebook, capped: Cap) -> None:
     capped(600)
     notebook.run(SECTION_7_6)
     notebook.run(MODERN)
@@ -553,7 +542,7 @@ def without_cuda(text: str) -> str:
 
 @pytest.mark.parametrize(("section", "fit"), [(SECTION_8_2, FIT_VGG), (SECTION_8_6, FIT_RESNET)])
 def test_the_larger_networks_are_trained_without_cuda(
-    notebook: Notebook, capped: Any, section: str, fit: str
+    notebook: Notebook, capped: Cap, section: str, fit: str
 ) -> None:
     capped(4)
     for cell in section.split("# %%\n"):
@@ -578,7 +567,7 @@ def test_asking_for_cuda_where_there_is_none_says_what_to_do(notebook: Notebook)
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA")
 @pytest.mark.parametrize(("section", "fit"), [(SECTION_8_2, FIT_VGG), (SECTION_8_6, FIT_RESNET)])
 def test_with_cuda_the_notebook_runs_as_it_is(
-    notebook: Notebook, capped: Any, section: str, fit: str
+    notebook: Notebook, capped: Cap, section: str, fit: str
 ) -> None:
     capped(128)
     notebook.run(section)

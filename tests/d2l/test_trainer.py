@@ -379,6 +379,30 @@ def test_a_second_fit_begins_a_history_of_its_own(data: d2l.FashionMNIST) -> Non
     assert len(trainer.fit(model, data)) == len(first) == 1
 
 
+def test_a_constructor_of_the_readers_own_sets_what_the_books_sets(
+    data: d2l.FashionMNIST, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Own(d2l.Trainer):
+        pass
+
+    @d2l.add_to_class(Own)
+    def __init__(  # pyright: ignore[reportUnusedFunction] # noqa: N807
+        self: Own, max_epochs: int, num_gpus: int = 0, gradient_clip_val: float = 0
+    ) -> None:
+        self.save_hyperparameters()
+        self.gpus = [d2l.gpu(i) for i in range(min(num_gpus, d2l.num_gpus()))]
+
+    @d2l.add_to_class(Own)
+    def prepare_batch(self: Own, batch: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+        if self.gpus:
+            batch = [d2l.to(part, self.gpus[0]) for part in batch]
+        return batch
+
+    history = Own(max_epochs=2, num_gpus=1).fit(Small(), data)
+    assert len(history) == 2
+    assert capsys.readouterr().out.count("epoch ") == 2
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(d2l.num_gpus() == 0, reason="there is no GPU")
 def test_on_a_gpu_the_images_lie_there_and_nothing_is_to_be_changed(

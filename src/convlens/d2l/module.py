@@ -60,10 +60,12 @@ class HyperParameters:
         """
         frame = inspect.currentframe()
         assert frame is not None and frame.f_back is not None
+        names = frame.f_back.f_locals
+        del frame  # which holds itself and its callers, so that the model would not be freed
         left_out = {"self", *ignore}
         self.hparams = {
             name: value
-            for name, value in frame.f_back.f_locals.items()
+            for name, value in names.items()
             if name not in left_out and not name.startswith("_")
         }
         for name, value in self.hparams.items():
