@@ -145,10 +145,10 @@ class Started(d2l.Classifier):
 @pytest.mark.parametrize("remade", [lambda m: m, copy.deepcopy, pickled])  # pyright: ignore
 def test_a_readers_own_function_applied_to_the_net_reaches_lazy_layers(remade: Any) -> None:
     model: Any = remade(Started(exact))
-    assert type(model.net) is nn.Sequential
     model(torch.randn(2, 3, 5, 5))
     assert model.net[0].weight.unique().tolist() == [0.5]
     assert model.net.last[1].weight.unique().tolist() == [0.5]
+    assert type(model.net) is nn.Sequential  # its name in a summary, and what readers compare with
 
 
 def test_apply_of_a_real_net_is_torchs_and_so_is_that_of_a_part_set_later() -> None:

@@ -58,6 +58,14 @@ def test_fit_learns_and_gives_back_a_number_per_epoch(data: d2l.FashionMNIST) ->
     assert history.val_accuracy[-1] is not None and history.val_accuracy[-1] > 0.9
 
 
+def test_below_a_cell_a_history_is_one_line_and_printed_it_has_its_numbers() -> None:
+    history = d2l.History(train_loss=[0.5, 0.25])
+    shown: list[str] = []
+    history._repr_pretty_(SimpleNamespace(text=shown.append), False)  # pyright: ignore
+    assert shown == ["History of 2 epochs: train_loss, val_loss, val_accuracy, seconds"]
+    assert "0.25" in repr(history)
+
+
 def test_a_line_per_epoch_is_printed_and_nothing_else(
     data: d2l.FashionMNIST, capsys: pytest.CaptureFixture[str]
 ) -> None:

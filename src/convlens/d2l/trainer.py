@@ -8,7 +8,7 @@ images, a GPU of Apple's is one too, and a training whose loss is no longer fini
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, final
 
 import torch
@@ -46,6 +46,12 @@ class History:
 
     def __len__(self) -> int:
         return len(self.train_loss)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Below a notebook's cell, where the epochs' lines are printed already, only the names."""
+        del cycle
+        names = ", ".join(f.name for f in fields(self))
+        printer.text(f"History of {len(self)} epochs: {names}")
 
 
 class Trainer(HyperParameters):
