@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional as F  # noqa: N812 - the field's own name for it
 from torch.utils.data import DataLoader
 
@@ -41,6 +43,18 @@ def test_images_are_resized_as_a_batch(
     size = (resize, resize) if isinstance(resize, int) else resize
     images = small.test.images[:8].float() / 255
     torch.testing.assert_close(x, F.interpolate(images, size, mode="bilinear"))
+
+
+@pytest.mark.parametrize("size", [(96, 96), (40, 60)])
+def test_an_enlarged_image_is_pils_but_for_its_rounding(
+    small_folder: Path, small: DataSet, size: tuple[int, int]
+) -> None:
+    x, _ = next(iter(d2l.FashionMNIST(4, size, root=small_folder).val_dataloader()))
+    height, width = size
+    for ours, pixels in zip(x, small.test.images[:4, 0], strict=True):
+        picture = Image.fromarray(pixels.numpy())
+        theirs = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+        assert np.abs(ours[0].numpy() * 255 - theirs).max() < 1.001
 
 
 def test_each_image_is_there_once_in_another_order_each_epoch(data: d2l.FashionMNIST) -> None:

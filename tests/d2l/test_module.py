@@ -1,6 +1,9 @@
 """Models by the book: hyperparameters, steps, starts and summaries."""
 
+import copy
+import gc
 import pickle
+import weakref
 from typing import Any
 
 import pytest
@@ -117,12 +120,73 @@ def exact(module: nn.Module) -> None:
 
 
 def test_a_readers_own_function_applied_to_the_module_reaches_lazy_layers() -> None:
-    model = normed()
+    model: Any = normed()
     assert model.apply(exact) is model
-    model = pickle.loads(pickle.dumps(model))  # what waits can be written and read
+    model = pickled(model)  # what waits can be written and read
     model(torch.randn(2, 3, 5, 5))
     assert model.net[0].weight.unique().tolist() == [0.5]
     assert model.net[3].weight.unique().tolist() == [0.5]
+
+
+def pickled(model: Any) -> Any:
+    return pickle.loads(pickle.dumps(model))
+
+
+class Started(d2l.Classifier):
+    """A reader's network, whose constructor applies a function of the reader's to a lazy `net`."""
+
+    def __init__(self, init: Any) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.LazyConv2d(40, 3))
+        self.net.add_module("last", nn.Sequential(nn.Flatten(), nn.LazyLinear(100)))
+        self.net.apply(init)
+
+
+@pytest.mark.parametrize("remade", [lambda m: m, copy.deepcopy, pickled])  # pyright: ignore
+def test_a_readers_own_function_applied_to_the_net_reaches_lazy_layers(remade: Any) -> None:
+    model: Any = remade(Started(exact))
+    model(torch.randn(2, 3, 5, 5))
+    assert model.net[0].weight.unique().tolist() == [0.5]
+    assert model.net.last[1].weight.unique().tolist() == [0.5]
+    assert type(model.net) is nn.Sequential  # its name in a summary, and what readers compare with
+
+
+def test_apply_of_a_real_net_is_torchs_and_so_is_that_of_a_part_set_later() -> None:
+    model: Any = Started(exact)
+    model(torch.randn(2, 3, 5, 5))
+    seen: list[type[nn.Module]] = []
+    assert model.net.apply(lambda part: seen.append(type(part))) is model.net
+    assert seen == [nn.Conv2d, nn.Flatten, nn.Linear, nn.Sequential, nn.Sequential]
+    model.add_module("extra", nn.LazyLinear(3))
+    model.add_module("none", None)
+    model.extra.apply(exact)
+    model.extra(torch.ones(1, 2))
+    assert model.extra.weight.unique().tolist() == [0.5]
+
+
+def test_of_two_functions_for_different_layers_both_count() -> None:
+    def linear_only(part: nn.Module) -> None:
+        if type(part) is nn.Linear:
+            nn.init.zeros_(part.weight)
+
+    model: Any = Started(exact)
+    model.net.apply(linear_only)
+    model(torch.randn(2, 3, 5, 5))
+    assert model.net[0].weight.unique().tolist() == [0.5]
+    assert model.net.last[1].weight.unique().tolist() == [0]
+
+
+def test_a_net_is_freed_when_its_last_name_goes() -> None:
+    """VGG-11, made for its summary only, has half a gigabyte."""
+    gc.disable()
+    try:
+        model: Any = Started(exact)
+        model.layer_summary((1, 3, 5, 5))
+        held = [weakref.ref(model), weakref.ref(model.net), weakref.ref(model.net[0])]
+        del model
+        assert [part() for part in held] == [None] * 3
+    finally:
+        gc.enable()
 
 
 def test_a_summary_changes_neither_chance_nor_statistics_nor_modes(

@@ -17,11 +17,11 @@ from tests.d2l.readers_networks import (
     DenseNet,
     GoogleNet,
     NiN,
-    RegNet,
+    RegNetX32,
     ResNet,
 )
 
-READERS = [AlexNet, VGG, NiN, GoogleNet, ResNet, DenseNet, RegNet]
+READERS = [AlexNet, VGG, NiN, GoogleNet, ResNet, DenseNet, RegNetX32]
 
 
 def test_corr2d_gives_the_books_values() -> None:
@@ -277,6 +277,14 @@ def test_xavier_reaches_every_layer_with_room_to_measure(reader: type[Any]) -> N
     for weight in weights:
         bound = glorot(weight[(...,) + (None,) * (4 - weight.ndim)]) * math.sqrt(3)
         assert 0.95 * bound < weight.abs().max().item() <= bound * (1 + 1e-5)
+
+
+def test_init_cnn_is_remembered_by_lazy_layers_that_are_in_no_module_of_d2l() -> None:
+    net = nn.Sequential(nn.LazyConv2d(96, kernel_size=11))
+    net.apply(d2l.init_cnn)
+    net(torch.zeros(1, 1, 11, 11))
+    weight = first_filters(net)
+    assert weight.std().item() == pytest.approx(glorot(weight), rel=0.05)
 
 
 def test_init_cnn_leaves_other_layers_as_they_are() -> None:

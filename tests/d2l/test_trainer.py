@@ -58,6 +58,14 @@ def test_fit_learns_and_gives_back_a_number_per_epoch(data: d2l.FashionMNIST) ->
     assert history.val_accuracy[-1] is not None and history.val_accuracy[-1] > 0.9
 
 
+def test_below_a_cell_a_history_is_one_line_and_printed_it_has_its_numbers() -> None:
+    history = d2l.History(train_loss=[0.5, 0.25])
+    shown: list[str] = []
+    history._repr_pretty_(SimpleNamespace(text=shown.append), False)  # pyright: ignore
+    assert shown == ["History of 2 epochs: train_loss, val_loss, val_accuracy, seconds"]
+    assert "0.25" in repr(history)
+
+
 def test_a_line_per_epoch_is_printed_and_nothing_else(
     data: d2l.FashionMNIST, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -377,6 +385,30 @@ def test_a_second_fit_begins_a_history_of_its_own(data: d2l.FashionMNIST) -> Non
     model, trainer = Small(), quiet(1)
     first = trainer.fit(model, data)
     assert len(trainer.fit(model, data)) == len(first) == 1
+
+
+def test_a_constructor_of_the_readers_own_sets_what_the_books_sets(
+    data: d2l.FashionMNIST, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Own(d2l.Trainer):
+        pass
+
+    @d2l.add_to_class(Own)
+    def __init__(  # pyright: ignore[reportUnusedFunction] # noqa: N807
+        self: Own, max_epochs: int, num_gpus: int = 0, gradient_clip_val: float = 0
+    ) -> None:
+        self.save_hyperparameters()
+        self.gpus = [d2l.gpu(i) for i in range(min(num_gpus, d2l.num_gpus()))]
+
+    @d2l.add_to_class(Own)
+    def prepare_batch(self: Own, batch: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+        if self.gpus:
+            batch = [d2l.to(part, self.gpus[0]) for part in batch]
+        return batch
+
+    history = Own(max_epochs=2, num_gpus=1).fit(Small(), data)
+    assert len(history) == 2
+    assert capsys.readouterr().out.count("epoch ") == 2
 
 
 @pytest.mark.gpu

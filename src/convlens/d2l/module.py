@@ -4,15 +4,18 @@ The classes here are open, since the book's readers derive from them.
 
 Source: d2l 3.2 (Module, HyperParameters), 4.3 (Classifier),
 https://d2l.ai/chapter_linear-regression/oo-design.html.
-Differs from d2l: functions applied to lazy layers are remembered, a summary works on any device
-and moves no statistics, a metric is weighted by the images of its batch.
+Differs from d2l: functions applied to lazy layers, by the module or its `net`, are remembered, a
+summary works on any device and moves no statistics, a metric is weighted by the images of its
+batch.
 """
 
 import inspect
+import re
+import weakref
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeVar, no_type_check
+from typing import Any, TypeVar, final, no_type_check
 
 import torch
 from torch import Tensor, nn
@@ -57,10 +60,12 @@ class HyperParameters:
         """
         frame = inspect.currentframe()
         assert frame is not None and frame.f_back is not None
+        names = frame.f_back.f_locals
+        del frame  # which holds itself and its callers, so that the model would not be freed
         left_out = {"self", *ignore}
         self.hparams = {
             name: value
-            for name, value in frame.f_back.f_locals.items()
+            for name, value in names.items()
             if name not in left_out and not name.startswith("_")
         }
         for name, value in self.hparams.items():
@@ -82,6 +87,31 @@ class Module(nn.Module, HyperParameters):
         super().__init__()
         self.save_hyperparameters()
         self.board = ProgressBoard()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As in torch; and `apply` of a part that is set, such as `net`, reaches lazy layers."""
+        super().__setattr__(name, value)
+        if isinstance(value, nn.Module):
+            _LateApply.on(value)
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """As in torch; and `apply` of the part reaches lazy layers."""
+        super().add_module(name, module)
+        if module is not None:
+            _LateApply.on(module)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """What `to` and `cuda` go through, with an error that says what to do without CUDA."""
+        try:
+            return super()._apply(fn, recurse)
+        except (AssertionError, RuntimeError) as error:
+            if torch.cuda.is_available() or not re.search("CUDA|NVIDIA", str(error)):
+                raise
+            raise ConfigError(
+                f"{type(self).__name__} cannot be moved to CUDA: there is none here",
+                fix="leave the line away, since Trainer(..., num_gpus=1) moves the model and its"
+                " batches where there is a GPU; or write d2l.try_gpu() for the device",
+            ) from None
 
     def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
         """The mean loss of a batch."""
@@ -193,6 +223,31 @@ class SoftmaxRegression(Classifier):
         super().__init__()
         self.save_hyperparameters()
         self.net = nn.Sequential(nn.Flatten(), nn.LazyLinear(num_outputs))
+
+
+@final
+class _LateApply:
+    """The `apply` of a part of a module, which waits for lazy layers as `Module.apply` does.
+
+    It is an attribute of the part, whose type stays torch's, and holds it weakly: a network of
+    half a gigabyte is to be freed when its last name goes.
+    """
+
+    def __init__(self, part: nn.Module) -> None:
+        self.part = weakref.ref(part)
+
+    @classmethod
+    def on(cls, part: nn.Module) -> None:
+        if not isinstance(part, Module):
+            vars(part)["apply"] = cls(part)
+
+    def __call__(self, fn: Callable[[nn.Module], object]) -> nn.Module:
+        part = self.part()
+        assert part is not None
+        return type(part).apply(part, partial(start_when_real, start=fn))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _LateApply, (self.part(),)
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -8,7 +8,7 @@ images, a GPU of Apple's is one too, and a training whose loss is no longer fini
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, final
 
 import torch
@@ -47,6 +47,12 @@ class History:
     def __len__(self) -> int:
         return len(self.train_loss)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Below a notebook's cell, where the epochs' lines are printed already, only the names."""
+        del cycle
+        names = ", ".join(f.name for f in fields(self))
+        printer.text(f"History of {len(self)} epochs: {names}")
+
 
 class Trainer(HyperParameters):
     """Trains for `max_epochs`, on the first GPU if one is wanted, else where the model is.
@@ -57,9 +63,14 @@ class Trainer(HyperParameters):
     """
 
     max_epochs: int
-    gradient_clip_val: float | int
-    quiet: bool
-    picture: str | None
+    # Defaults, for a constructor of the reader's own that sets what the book's sets.
+    gradient_clip_val: float | int = 0
+    gpus: Sequence[torch.device] = ()
+    device = torch.device("cpu")
+    batch_size = 1  # of the batch that is being looked at
+    quiet: bool = False
+    picture: str | None = None
+    epoch_started = 0.0  # on time.perf_counter
 
     def __init__(
         self,
@@ -75,10 +86,7 @@ class Trainer(HyperParameters):
         self.gpus = [gpu(index) for index in range(min(num_gpus, count_gpus()))]
         self.device = self.gpus[0] if self.gpus else torch.device("cpu")
         self.history = History()
-        self.batch_size = 1  # of the batch that is being looked at
         self.epoch = self.train_batch_idx = self.val_batch_idx = 0
-        self.epoch_started = 0.0
-        self._noted: dict[str, list[tuple[Tensor | Number, int]]] = defaultdict(list)
 
     def prepare_data(self, data: DataModule) -> None:
         """Take the batches of `data`, to train on and to validate on."""
@@ -120,6 +128,7 @@ class Trainer(HyperParameters):
             )
         self.history = History()
         self.epoch = self.train_batch_idx = self.val_batch_idx = 0
+        self._noted: dict[str, list[tuple[Tensor | Number, int]]] = defaultdict(list)
         self.prepare_data(data)
         if self.num_train_batches == 0:
             raise ConfigError(
