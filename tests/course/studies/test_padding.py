@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from convlens.course.studies.padding import Wave, aliasing, by_window, low_pass, peak, shape
+from convlens.course.studies.padding import Hertz, Wave, aliasing, by_window, low_pass, peak, shape
 from convlens.course.study import Setup
 
 
@@ -12,12 +12,12 @@ def rounded_up(size: int, kernel: int, padding: int, stride: int) -> int:
     return -(-(size - kernel + 2 * padding) // stride) + 1
 
 
-def one_tap(cutoff: float, rate: int) -> Wave:
+def one_tap(cutoff: Hertz, rate: int) -> Wave:
     del cutoff, rate
     return torch.ones(1, dtype=torch.float64)
 
 
-def silence(cutoff: float, rate: int) -> Wave:
+def silence(cutoff: Hertz, rate: int) -> Wave:
     return 0 * low_pass(cutoff, rate)
 
 

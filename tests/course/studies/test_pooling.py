@@ -4,16 +4,16 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own name for it
 
-from convlens.core.shapes import Batch
+from convlens.core.shapes import Batch, Maps
 from convlens.course.studies.pooling import Taps, average, equal_taps, maximum
 from convlens.course.study import Setup
 
 
-def mean_of_four(x: Batch) -> Batch:
+def mean_of_four(x: Batch) -> Maps:
     return F.avg_pool2d(x, 2)
 
 
-def mean_and_one(x: Batch) -> Batch:
+def mean_and_one(x: Batch) -> Maps:
     return F.avg_pool2d(x, 2) + 1
 
 

@@ -16,7 +16,6 @@ from convlens.course.studies.sequences import (
     sees,
     shift_error,
     spectrum,
-    stack,
     text,
 )
 from convlens.course.study import Setup
@@ -69,6 +68,15 @@ def dense(dilations: Sequence[int]) -> Layer:
     return layer
 
 
+def blind(dilations: Sequence[int]) -> Layer:
+    """Layers that see one token."""
+
+    def layer(x: Float[Tensor, "n 1 w"]) -> Float[Tensor, "n 1 w"]:
+        return x * len(dilations)
+
+    return layer
+
+
 def test_a_stack_that_sees_everything_is_found_out() -> None:
     wrong = false_claims(text(Setup(), layers=dense))
     assert "a sentence far away has an influence that it misses" in wrong
@@ -76,7 +84,7 @@ def test_a_stack_that_sees_everything_is_found_out() -> None:
 
 
 def test_layers_that_look_at_one_token_each_are_found_out() -> None:
-    wrong = false_claims(text(Setup(), layers=lambda dilations: stack([0 for _ in dilations])))
+    wrong = false_claims(text(Setup(), layers=blind))
     assert "a convolution along the text reads neighbouring tokens" in wrong
     assert "with its logarithm if the dilation doubles" in wrong
 

@@ -51,4 +51,4 @@ def test_eleven_layers_in_eight_parts() -> None:
 
 def test_another_network_is_found_out() -> None:
     assert not layers(Setup(), name="alexnet-d2l").holds
-    assert not layers(Setup(), name="vgg13").holds
+    assert not layers(Setup(), name="nin").holds

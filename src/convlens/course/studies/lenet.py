@@ -102,7 +102,7 @@ class Response:
     top_class: str  # the class that most images are put in
     top_share: float  # of the images that are put there
     confidence: float  # mean of the greatest softmax probability
-    means: Mapping[str, Float[Tensor, " features"]]  # of each number of a layer, over the images
+    means: Mapping[str, Float[Tensor, " _"]]  # of each number of a layer, over the images
     likeness: Mapping[str, float]  # of the activations of two different images, mean cosine
 
 
@@ -120,9 +120,7 @@ def respond(model: nn.Module, x: Batch, class_names: tuple[str, ...]) -> Respons
     )
 
 
-def _activations(
-    model: nn.Module, x: Batch
-) -> tuple[dict[str, Float[Tensor, "n features"]], Logits]:
+def _activations(model: nn.Module, x: Batch) -> tuple[dict[str, Float[Tensor, "n _"]], Logits]:
     """Of the stem, of the body, of each activation in the head; and the logits."""
     with evaluating(model):
         stem = model.get_submodule("stem")(x)
@@ -147,7 +145,7 @@ def likeness(features: Float[Tensor, "n features"]) -> float:
     return float((rows.sum(0).square().sum() - alone) / pairs) if pairs else 0.0
 
 
-def strange_images() -> dict[str, Float[Tensor, "n 1 28 28"]]:
+def strange_images() -> dict[str, Float[Tensor, "_ 1 28 28"]]:
     """Images that show nothing: uniform noise in 0..1, standard normal noise, and black."""
     shape = (NUM_IMAGES, 1, 28, 28)
     return {

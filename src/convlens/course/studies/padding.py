@@ -35,8 +35,8 @@ def shape(setup: Setup, *, output_size: OutputSize = by_window) -> Finding:
     """The exercise's shape by formula and by `nn.Conv2d`, then a grid of other settings."""
     sides = zip(KERNEL, PADDING, STRIDES, strict=True)
     formula = tuple(output_size(SIDE, *side) for side in sides)
-    conv = nn.Conv2d(1, 1, KERNEL, stride=STRIDES, padding=PADDING, device="meta")
-    torch_says = tuple(conv(torch.zeros(1, 1, SIDE, SIDE, device="meta")).shape[2:])
+    layer = nn.Conv2d(1, 1, KERNEL, stride=STRIDES, padding=PADDING, device="meta")
+    torch_says = tuple(layer(torch.zeros(1, 1, SIDE, SIDE, device="meta")).shape[2:])
     sizes = range(5, 10) if setup.quick else range(5, 40)
     grid = list(product(sizes, range(1, 6), range(3), range(1, 5)))
     equal = sum(_agrees(output_size, *setting) for setting in grid)
@@ -59,9 +59,9 @@ def shape(setup: Setup, *, output_size: OutputSize = by_window) -> Finding:
 
 def _agrees(output_size: OutputSize, size: int, kernel: int, padding: int, stride: int) -> bool:
     x = torch.zeros(1, 1, size, size, device="meta")
-    conv = nn.Conv2d(1, 1, kernel, stride=stride, padding=padding, device="meta")
+    layer = nn.Conv2d(1, 1, kernel, stride=stride, padding=padding, device="meta")
     try:
-        return output_size(size, kernel, padding, stride) == conv(x).shape[2]
+        return output_size(size, kernel, padding, stride) == layer(x).shape[2]
     except ShapeError:  # our window does not fit, torch's did
         return False
 
@@ -81,10 +81,11 @@ SHAPE = Study(
 )
 
 Wave = Float[Tensor, " samples"]  # float64
-Filter = Callable[[float, int], Wave]  # the taps that keep what is below so many Hz at this rate
+Hertz = int | float
+Filter = Callable[[Hertz, int], Wave]  # the taps that keep what is below so many Hz at this rate
 
 
-def sine(frequency: float, rate: int) -> Wave:
+def sine(frequency: Hertz, rate: int) -> Wave:
     """One second of a tone of `frequency` Hz.
 
     >>> sine(1, 4).round(decimals=6) + 0
@@ -102,7 +103,7 @@ def peak(wave: Wave, rate: int) -> float:
     return int(torch.fft.rfft(wave).abs().argmax()) * rate / len(wave)
 
 
-def low_pass(cutoff: float, rate: int, size: int = 101) -> Wave:
+def low_pass(cutoff: Hertz, rate: int, size: int = 101) -> Wave:
     """A sinc under a Hann window: lets through what is below `cutoff` Hz.
 
     >>> abs(float(low_pass(1000, 8000).sum()) - 1) < 1e-6
@@ -115,7 +116,7 @@ def low_pass(cutoff: float, rate: int, size: int = 101) -> Wave:
     return taps / taps.sum()
 
 
-def folded(frequency: float, rate: float) -> float:
+def folded(frequency: Hertz, rate: Hertz) -> float:
     """The frequency that a sampled tone looks like, between 0 and half the rate.
 
     >>> folded(3000, 4000)
@@ -124,7 +125,7 @@ def folded(frequency: float, rate: float) -> float:
     return abs(frequency - rate * round(frequency / rate)) * 1.0
 
 
-def conv(wave: Wave, taps: Wave, stride: int) -> Wave:
+def conv(wave: Wave, taps: Float[Tensor, " taps"], stride: int) -> Float[Tensor, " kept"]:
     """The sound by a convolution with these taps, as a layer would do it."""
     return F.conv1d(wave[None, None], taps[None, None], stride=stride)[0, 0]
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's own name for it
 from jaxtyping import Float
 from torch import Tensor
 
-from convlens.core.shapes import Batch
+from convlens.core.shapes import Batch, Maps
 from convlens.course.study import Claim, Finding, Setup, Study
 from convlens.ops.correlation import cross_correlation2d
 from convlens.ops.pooling import max_pool2d
@@ -88,10 +88,10 @@ AVERAGE = Study(
     experiment=average,
 )
 
-Pool = Callable[[Batch], Batch]
+Pool = Callable[[Batch], Maps]
 
 
-def maximum_of_two(x: Batch) -> Batch:
+def maximum_of_two(x: Batch) -> Maps:
     """Max-pooling of 2 x 2 windows."""
     return max_pool2d(x, 2)
 
@@ -109,7 +109,7 @@ def maximum(setup: Setup, *, pool: Pool = maximum_of_two) -> Finding:
     pairs = torch.randint(-9, 10, (cases, 2, 1, 1, 8, 8)).float()
     kernel = torch.randint(-9, 10, (1, 1, 2, 2)).float()
 
-    def conv(images: Batch) -> Batch:
+    def conv(images: Batch) -> Maps:
         return cross_correlation2d(images, kernel, stride=2)
 
     winners = {_tap_of(pool, a) for a, _ in pairs} - {None}

@@ -6,6 +6,8 @@ Szegedy et al. (2014), https://arxiv.org/abs/1409.4842, Figure 2.
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +46,18 @@ def parallel(channels: int) -> nn.Module:
     eighth = channels // 8
     widths = (2 * eighth, (3 * eighth, 4 * eighth), (max(1, eighth // 2), eighth), eighth)
     return InceptionBlock(channels, widths, wide_kernel=5)
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What the two blocks were seen to do."""
+
+    joined: bool  # Inception gives the channels of its branches, one after the other
+    summed: bool  # the residual block gives relu(f(x) + shortcut(x))
+    changed: float  # greatest change of x by a silenced residual block
+    left: float  # greatest output of an Inception block whose weights are zero
+    deeper: bool  # one more silent block changes no answer of a trained network
 
 
 def network(block: Block) -> nn.Sequential:
@@ -86,9 +100,8 @@ def blocks(
         changed = float((silent.train()(x) - x).abs().max())
         left = _at_zero(inception, x)
     deeper = _deepened(trained["residual"].model, data, silence)
-    return _finding(
-        costs, trained, joined=joined, summed=summed, changed=changed, left=left, deeper=deeper
-    )
+    seen = Seen(joined=joined, summed=summed, changed=changed, left=left, deeper=deeper)
+    return _finding(costs, trained, seen)
 
 
 def _adds(block: ResidualBlock, x: Tensor) -> bool:
@@ -125,16 +138,7 @@ def _without_narrowing() -> int:
     return sum(trace(layer, x).whole.macs for layer in layers)
 
 
-def _finding(
-    costs: dict[str, LayerRecord],
-    trained: dict[str, Trained],
-    *,
-    joined: bool,
-    summed: bool,
-    changed: float,
-    left: float,
-    deeper: bool,
-) -> Finding:
+def _finding(costs: dict[str, LayerRecord], trained: dict[str, Trained], seen: Seen) -> Finding:
     inception, wide = costs["Inception"], costs["residual"]
     weights, macs = wide.num_parameters / inception.num_parameters, wide.macs / inception.macs
     accuracy = {name: each.test.accuracy for name, each in trained.items()}
@@ -143,8 +147,8 @@ def _finding(
             **{f"parameters, {name} block": cost.num_parameters for name, cost in costs.items()},
             **{f"MACs, {name} block": cost.macs for name, cost in costs.items()},
             "MACs, Inception block without its 1x1 convolutions": _without_narrowing(),
-            "change of x by a silenced residual block": changed,
-            "greatest output of a silenced Inception block": left,
+            "change of x by a silenced residual block": seen.changed,
+            "greatest output of a silenced Inception block": seen.left,
             **{
                 f"test accuracy of {NUM_BLOCKS} blocks, {name}": share
                 for name, share in accuracy.items()
@@ -152,35 +156,46 @@ def _finding(
         },
         text=f"From {CHANNELS} to {inception.outputs[0][1]} channels the residual block has "
         f"{weights:.1f} times the parameters and {macs:.1f} times the MACs of Inception. Silenced, "
-        f"it changes x by {changed:g}; Inception then gives {left:g} everywhere. {NUM_BLOCKS} "
-        f"narrow blocks, briefly trained, get {accuracy['residual']:.1%} right if residual, "
+        f"it changes x by {seen.changed:g}; Inception then gives {seen.left:g} everywhere. "
+        f"Of the test images {NUM_BLOCKS} narrow blocks get {accuracy['residual']:.1%} right if residual, "
         f"{accuracy['plain']:.1%} without the addition, {accuracy['Inception']:.1%} if Inception.",
-        claims=(
-            Claim("said", "Inception joins the channels of parallel branches", joined),
-            Claim("said", "a residual block adds its input to its output", summed),
-            Claim(
-                "said",
-                "the addition makes a deep network more accurate (by 0.02 or more)",
-                accuracy["residual"] - accuracy["plain"] > CLEAR,
-            ),
-            Claim(
-                "said",
-                "more than as many Inception blocks of the same channels do (by 0.02 or more)",
-                accuracy["residual"] - accuracy["Inception"] > CLEAR,
-            ),
-            Claim("missed", "Inception is cheaper", min(weights, macs) > 1),
-            Claim(
-                "besides",
-                "its 1x1 convolutions before the large windows save half or more",
-                _without_narrowing() > 2 * inception.macs,
-            ),
-            Claim("missed", "a residual block can be the identity", changed == 0),
-            Claim("missed", "so a deeper network contains the shallower", deeper),
-            Claim("missed", "Inception without its weights is no identity", left == 0),
-        ),
+        claims=_claims(costs, accuracy, seen),
         ran=f"three networks of {NUM_BLOCKS} blocks of {NARROW} channels, each "
         f"{trained['residual'].ran}; one seed",
         seconds={f"training, {name}": each.seconds for name, each in trained.items()},
+    )
+
+
+def _claims(
+    costs: dict[str, LayerRecord], accuracy: dict[str, float], seen: Seen
+) -> tuple[Claim, ...]:
+    narrow, wide = costs["Inception"], costs["residual"]
+    return (
+        Claim("said", "Inception joins the channels of parallel branches", seen.joined),
+        Claim("said", "a residual block adds its input to its output", seen.summed),
+        Claim(
+            "said",
+            "the addition makes a deep network more accurate (by 0.02 or more)",
+            accuracy["residual"] - accuracy["plain"] > CLEAR,
+        ),
+        Claim(
+            "said",
+            "more than as many Inception blocks of the same channels do (by 0.02 or more)",
+            accuracy["residual"] - accuracy["Inception"] > CLEAR,
+        ),
+        Claim(
+            "missed",
+            "Inception is cheaper",
+            narrow.macs < wide.macs and narrow.num_parameters < wide.num_parameters,
+        ),
+        Claim(
+            "besides",
+            "its 1x1 convolutions before the large windows save half or more",
+            _without_narrowing() > 2 * narrow.macs,
+        ),
+        Claim("missed", "a residual block can be the identity", seen.changed == 0),
+        Claim("missed", "so a deeper network contains the shallower", seen.deeper),
+        Claim("missed", "Inception without its weights is no identity", seen.left == 0),
     )
 
 

@@ -182,7 +182,7 @@ def text(
 
 def _reach(layers: Callable[[Sequence[int]], Layer], dilations: Sequence[int]) -> int:
     """Tokens, back from the last, up to the first with an influence on the last output."""
-    x = torch.rand(1, 1, sees(dilations) + 10, dtype=torch.float64, requires_grad=True)
+    x = torch.rand(1, 1, sees(dilations) + 50, dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(layers(dilations)(x)[0, 0, -1], x)
     touched = gradient[0, 0].nonzero()
     return x.shape[-1] - int(touched.min()) if len(touched) else 0
