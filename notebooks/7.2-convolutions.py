@@ -148,7 +148,8 @@ figure, axes = plt.subplots(1, 3, figsize=(9, 2.6), layout="constrained")
 for axis, image, title in zip(
     axes, (X, Y, corr2d(X.T, K)), ("X", "Y = corr2d(X, K)", "corr2d(X.T, K)"), strict=True
 ):
-    shown = axis.imshow(image, cmap="RdBu", vmin=-1, vmax=1)
+    colors = {"cmap": "gray", "vmin": 0} if image is X else {"cmap": "RdBu", "vmin": -1}
+    shown = axis.imshow(image, **colors, vmax=1)
     axis.set_title(f"{title}, {image.shape[0]} x {image.shape[1]}")
 figure.colorbar(shown, ax=axes)
 plt.show()
@@ -166,7 +167,7 @@ from convlens.ops.kernels import kernel as named
 
 images = load_fashion_mnist().test.images
 boot = images[0, 0].float() / 255
-names = ("edge-x", "edge-y", "sobel-x", "sobel-y", "laplacian", "blur:5", "sharpen")
+names = ("edge-x", "edge-y", "sobel-x", "sobel-y", "second-derivative-x", "laplacian", "blur:5")
 
 figure, axes = plt.subplots(2, 4, figsize=(9, 4.8), layout="constrained")
 axes[0, 0].imshow(boot, cmap="gray")
@@ -249,7 +250,7 @@ print("predicted:", predicted)
 # %%
 path = torch.stack(path)
 first, second = torch.meshgrid(
-    torch.linspace(0.4, 1.6, 80), torch.linspace(-1.6, 0.4, 80), indexing="xy"
+    torch.linspace(0, 1.7, 80), torch.linspace(-1.6, 0.5, 80), indexing="xy"
 )
 offsets = torch.stack([first, second], -1) - K.flatten()
 bowl = torch.einsum("hwa,ab,hwb->hw", offsets, steepness, offsets)

@@ -259,7 +259,8 @@ for axis, image, title in zip(axes, (rings, rings[::4, ::4], smoothed), titles, 
 plt.show()
 
 # %% [markdown]
-# Averaging before striding turns what is too fine into grey. Notebook 7.5, on pooling, is about that.
+# Averaging before the stride turns most of what is too fine into grey. Notebook 7.5, on pooling, is
+# about that.
 #
 # ## Exercises
 #
@@ -283,8 +284,8 @@ wave = torch.sin(2 * torch.pi * tone * time)
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 axes[0].plot(1000 * time[:25], wave[:25], "o-", color="#0072B2", label="all samples")
 axes[0].plot(1000 * time[:25:2], wave[:25:2], "s--", color="#D55E00", label="every second")
-axes[0].set(xlabel="milliseconds", title="what is kept")
-axes[0].legend(loc="lower right")
+axes[0].set(xlabel="milliseconds", title="what is kept", ylim=(-1.2, 1.9))
+axes[0].legend(loc="upper right")
 for samples, its_rate, color in ((wave, rate, "#0072B2"), (wave[::2], rate // 2, "#D55E00")):
     spectrum = torch.fft.rfft(samples).abs() / (len(samples) / 2)
     axes[1].plot(torch.fft.rfftfreq(len(samples), 1 / its_rate), spectrum, color=color)

@@ -139,7 +139,7 @@ axes[0].imshow(picture.movedim(0, -1))
 axes[0].set_title("picture, three channels")
 for axis, values, title in (
     (axes[1], found, "1x1 kernel: red and nothing else is positive"),
-    (axes[2], edges, "1x3 kernel on three channels: left and right edges of it"),
+    (axes[2], edges, "1x3 kernel on three channels: edges of redness"),
 ):
     axis.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
     axis.set_title(title)

@@ -24,8 +24,7 @@ from nbformat import NotebookNode
 
 FOLDER = Path(__file__).resolve().parent
 SHORT = "CONVLENS_SHORT"  # the variable that a notebook asks whether to run only a little
-PATIENCE = 600  # seconds that one cell may take
-THREADS = "2"  # unless OMP_NUM_THREADS says otherwise; sums depend on it in their last digit
+PATIENCE = 1800  # seconds that one cell may take, on a busy machine
 
 
 class ThisPython(AsyncKernelManager):
@@ -81,7 +80,7 @@ def execute(path: Path, folder: Path, *, short: bool) -> NotebookNode:
     library = str(FOLDER.parent / "src")
     paths = [library, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     environment = {
-        "OMP_NUM_THREADS": THREADS,
+        "OMP_NUM_THREADS": "1" if short else "2",  # sums depend on it in their last digit
         **os.environ,
         SHORT: "1" if short else "0",
         "PYTHONPATH": os.pathsep.join(str(Path(path).resolve()) for path in paths if path),
