@@ -363,7 +363,8 @@ assert read.max() == 9
 
 # %% [markdown]
 # A corner pixel is read once, one in the middle nine times. Padding, in notebook 7.3, helps.
-#
+
+# %% [markdown]
 # ## Where to go next
 #
 # The next notebook is [7.2, Convolutions](7.2-convolutions.ipynb): the kernel at work, and how it

@@ -290,7 +290,8 @@ for b in (2, 4, 8, 16):
 # %% [markdown]
 # What is lost? Nothing passes from one group to another. `convlens study run 7.4-blocks` also
 # measures it with the clock, where overheads make the gain smaller.
-#
+
+# %% [markdown]
 # ## Where to go next
 #
 # The next notebook is [7.5, Pooling](7.5-pooling.ipynb). In the terminal, channels have a bar between

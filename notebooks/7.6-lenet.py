@@ -290,7 +290,7 @@ plt.show()
 # `convlens train lenet --set model.pooling=max`. `convlens runs` shows both. The experiment behind the
 # answer, on fewer images, is `convlens study run 7.6-modern`.
 #
-# **2.** Look at what the first layers answer, for a sweater and a coat. (Exercise 4.) Which kernel of the
+# **2.** Look at what the first layers answer, for a pullover and a coat. (Exercise 4.) Which kernel of the
 # stem finds which edge?
 
 # %%
@@ -339,9 +339,10 @@ with torch.no_grad():
         )
 
 # %% [markdown]
-# Not at random: noise is nearly always the same thing to it, and nothing in the answer says "I have
-# never seen this".
-#
+# Not at random, which would give each class a tenth of the noise: one class takes far more of it than
+# the others, and nothing in the answer says "I have never seen this".
+
+# %% [markdown]
 # ## Where to go next
 #
 # Chapter 8 is about the networks that came after. The notebooks are listed in
