@@ -6,6 +6,7 @@ the cells' text.
 
     python notebooks/sync.py                # all, or `make notebooks`
     python notebooks/sync.py 7.2 7.5        # those whose name starts so
+    python notebooks/sync.py --text 7.6     # only the text changed: the outputs are kept
 """
 
 import hashlib
@@ -24,8 +25,7 @@ from nbformat import NotebookNode
 
 FOLDER = Path(__file__).resolve().parent
 SHORT = "CONVLENS_SHORT"  # the variable that a notebook asks whether to run only a little
-PATIENCE = 600  # seconds that one cell may take
-THREADS = "2"  # unless OMP_NUM_THREADS says otherwise; sums depend on it in their last digit
+PATIENCE = 1800  # seconds that one cell may take, on a busy machine
 
 
 class ThisPython(AsyncKernelManager):
@@ -81,7 +81,7 @@ def execute(path: Path, folder: Path, *, short: bool) -> NotebookNode:
     library = str(FOLDER.parent / "src")
     paths = [library, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     environment = {
-        "OMP_NUM_THREADS": THREADS,
+        "OMP_NUM_THREADS": "1" if short else "2",  # sums depend on it in their last digit
         **os.environ,
         SHORT: "1" if short else "0",
         "PYTHONPATH": os.pathsep.join(str(Path(path).resolve()) for path in paths if path),
@@ -102,21 +102,39 @@ def execute(path: Path, folder: Path, *, short: bool) -> NotebookNode:
     return notebook
 
 
-def write(path: Path) -> Path:
-    """Execute the script at `path` whole and write the .ipynb of the same name."""
+def retell(path: Path) -> NotebookNode:
+    """The notebook of the script at `path` with the outputs of its .ipynb, whose code is the same.
+
+    Raises:
+        ValueError: the code has changed, so the outputs are of another program.
+    """
+    notebook, old = read_script(path), nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    cells, done = (
+        [cell for cell in book.cells if cell.cell_type == "code"] for book in (notebook, old)
+    )
+    if [cell.source for cell in cells] != [cell.source for cell in done]:
+        raise ValueError(f"{path.name}: the code has changed; run it: make notebooks")
+    for cell, before in zip(cells, done, strict=True):
+        cell.outputs, cell.execution_count = before.outputs, before.execution_count
+    return notebook
+
+
+def write(path: Path, *, text: bool = False) -> Path:
+    """Write the .ipynb beside the script at `path`, executed whole, or with its outputs kept."""
     with tempfile.TemporaryDirectory() as folder:
-        notebook = execute(path, Path(folder), short=False)
+        notebook = retell(path) if text else execute(path, Path(folder), short=False)
     target = path.with_suffix(".ipynb")
     nbformat.validate(notebook)
     target.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
     return target
 
 
-def main(prefixes: list[str]) -> int:
-    """Write all notebooks, or those whose name starts with one of `prefixes`."""
+def main(arguments: list[str]) -> int:
+    """Write all notebooks, or those whose name starts with one of the arguments."""
+    prefixes = [argument for argument in arguments if argument != "--text"]
     chosen = [path for path in scripts() if path.name.startswith(tuple(prefixes or [""]))]
     for path in chosen:
-        target = write(path)
+        target = write(path, text="--text" in arguments)
         print(f"{target.name}: {target.stat().st_size / 1e6:.2f} MB", flush=True)
     if not chosen:
         print(f"no notebook's name starts with {' or '.join(prefixes)}", file=sys.stderr)

@@ -1,13 +1,14 @@
 """The notebooks: each pair agrees, is committed with its outputs, and runs from top to bottom."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
-from notebooks.sync import FOLDER, execute, read_script, scripts
+from notebooks.sync import FOLDER, execute, read_script, scripts, write
 
 SCRIPTS = scripts()
 # Where a person's files lie, and what an object without a repr shows of itself.
@@ -97,3 +98,31 @@ def test_the_notebook_runs_from_top_to_bottom(script: Path, tmp_path: Path) -> N
     notebook = execute(script, tmp_path, short=True)  # which raises where a cell fails
     assert all(output.output_type != "error" for output in outputs(notebook))
     assert all(output.get("name") != "stderr" for output in outputs(notebook))
+
+
+def copied(script: Path, folder: Path) -> Path:
+    for path in (script, script.with_suffix(".ipynb")):
+        shutil.copy(path, folder)
+    return folder / script.name
+
+
+@each_notebook
+def test_keeping_the_outputs_gives_the_same_notebook_to_the_byte(
+    script: Path, tmp_path: Path
+) -> None:
+    copy = copied(script, tmp_path)
+    write(copy, text=True)
+    before = script.with_suffix(".ipynb").read_bytes()
+    assert copy.with_suffix(".ipynb").read_bytes() == before
+
+
+def test_new_text_keeps_the_outputs_and_new_code_does_not(tmp_path: Path) -> None:
+    copy = copied(SCRIPTS[0], tmp_path)
+    code = copy.read_text(encoding="utf-8")
+    copy.write_text(f"{code}#\n# One more line.\n", encoding="utf-8")
+    kept = nbformat.read(write(copy, text=True), as_version=4)
+    assert kept.cells[-1].source.endswith("One more line.")
+    assert outputs(kept) == outputs(committed(SCRIPTS[0]))
+    copy.write_text(f"{code}\n# %%\n1 + 1\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="the code has changed"):
+        write(copy, text=True)
