@@ -297,7 +297,8 @@ assert abs(made - (2 / (121 + 96 * 121)) ** 0.5) < 0.001  # Xavier: 2 / (fan in 
 #
 # The book trains on 224 x 224 for ten epochs, on a GPU. That is out of reach here, so this is
 # **not the book's run**: the same layers with a sixth of the channels or fewer, a 3 x 3 stem for
-# 28 x 28 pixels (`stem="small"`), 512 steps of 50 images. It is the design that the section's
+# 28 x 28 pixels (`stem="small"`), 512 steps of 50 images.
+# The rate rises at first and falls at the end (`one-cycle`). It is the design that the section's
 # exercise 5 asks for.
 
 # %%
@@ -325,7 +326,13 @@ from convlens.train.optim import TrainConfig
 
 STEPS = 5 if SHORT else 128  # in an epoch
 config = TrainConfig(
-    epochs=1 if SHORT else 4, batch_size=50, lr=0.02, momentum=0.9, device="cpu", log_every=16
+    epochs=1 if SHORT else 4,
+    batch_size=50,
+    lr=0.02,
+    schedule="one-cycle",
+    momentum=0.9,
+    device="cpu",
+    log_every=16,
 )
 prepare = Prepare(28, mean=(0.286,), std=(0.353,))
 records = []

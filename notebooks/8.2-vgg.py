@@ -236,6 +236,7 @@ for leaf in traced.leaves:
 # The book trains the slim network on 224 x 224 for ten epochs, on a GPU. This is **not the book's
 # run**: the slim convolutions on 32 x 32, the smallest size they accept, with 128 hidden features
 # instead of 4,096, and 512 steps of 50 images.
+# The rate rises at first and falls at the end (`one-cycle`).
 
 # %%
 from dataclasses import asdict
@@ -250,7 +251,13 @@ from convlens.train.optim import TrainConfig
 
 STEPS = 5 if SHORT else 128  # in an epoch
 config = TrainConfig(
-    epochs=1 if SHORT else 4, batch_size=50, lr=0.02, momentum=0.9, device="cpu", log_every=16
+    epochs=1 if SHORT else 4,
+    batch_size=50,
+    lr=0.02,
+    schedule="one-cycle",
+    momentum=0.9,
+    device="cpu",
+    log_every=16,
 )
 data = split(load_data(DataConfig()), "held-out")
 prepare = Prepare(32, mean=(0.286,), std=(0.353,))

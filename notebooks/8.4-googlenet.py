@@ -14,7 +14,7 @@
 # Beside section 8.4 of *Dive into Deep Learning*,
 # <https://d2l.ai/chapter_convolutional-modern/googlenet.html>. It needs ConvLens and matplotlib,
 # no download and no GPU; [notebook 8.3](8.3-nin.ipynb) explains convolutions of 1 x 1. It trains
-# two networks for a few steps, about a minute and a half in all.
+# two networks for a few steps.
 #
 # [Open this notebook in Colab](https://colab.research.google.com/github/convlens/convlens/blob/main/notebooks/8.4-googlenet.ipynb)
 
@@ -151,7 +151,7 @@ theirs, ours = dict(by_hand.named_parameters()), dict(net.named_parameters())
 assert [a.shape for a in theirs.values()] == [b.shape for b in ours.values()]
 assert num_parameters(by_hand) == num_parameters(net) == 5_977_530
 for left, right in list(zip(theirs, ours, strict=True))[6:20:2]:
-    print(f"{left:<27}{right:<43}{tuple(ours[right].shape)}")
+    print(f"{left:<20}{right:<45}{tuple(ours[right].shape)}")
 
 by_hand.load_state_dict(dict(zip(theirs, net.state_dict().values(), strict=True)))
 with torch.no_grad():
@@ -180,12 +180,12 @@ def on_paper(name, **changes):
 net, x = on_paper("googlenet-d2l")
 traced = trace(net, x)
 found = summarize(traced, net, depth=3)
-print(f"{'layer':<15}{'kind':<17}{'output':<12}{'parameters':>11}{'MACs':>13}")
+print(f"{'layer':<17}{'kind':<17}{'output':<12}{'parameters':>11}{'MACs':>13}")
 for row in found.rows:
     if row.kind != "ReLU":
         layer, output = "  " * row.indent + ", ".join(row.names), "x".join(map(str, row.output))
         numbers = "" if row.is_open else f"{row.num_parameters:>11,}{row.macs:>13,}"
-        print(f"{layer:<15}{row.kind:<17}{output:<12}{numbers}")
+        print(f"{layer:<17}{row.kind:<17}{output:<12}{numbers}")
 print(f"in all {found.num_parameters:,} parameters and {found.macs:,} MACs")
 
 sizes = {layer.path: layer.outputs[0][1:] for layer in traced.layers}
@@ -200,23 +200,16 @@ assert round(found.macs / 1e9, 2) == 0.28
 
 # %%
 for row in summarize(traced, net).rows:
-    if row.path.startswith("body.stage2.inception3a."):
-        if row.kind == "Conv2d":
-            path = row.path.removeprefix("body.stage2.inception3a.")
-            print(f"{path:<20}{row.arithmetic:<28}{row.macs:>11,} MACs")
+    if row.path.startswith("body.stage2.inception3a.") and row.kind == "Conv2d":
+        path = row.path.removeprefix("body.stage2.inception3a.")
+        print(f"{path:<20}{row.arithmetic:<28}{row.macs:>11,} MACs")
 
 # %% [markdown]
 # ## Where the parameters are, and where the work is
 
 # %%
-parts = [
-    *(layer for layer in traced.layers if layer.path in {"stem", "body.stage1", "head"}),
-    *(layer for layer in traced.layers if layer.kind == "InceptionBlock"),
-]
-order = ["stem", "body.stage1", *(f"inception{name}" for name in WIDTHS), "head"]
-parts.sort(
-    key=lambda layer: order.index(layer.path.split(".")[-1].replace("stage1", "body.stage1"))
-)
+pieces = {"stem", "body.stage1", "head"}
+parts = [p for p in traced.layers if p.path in pieces or p.kind == "InceptionBlock"]
 names = [layer.path.split(".")[-1].removeprefix("inception") for layer in parts]
 shares = {
     "parameters": [100 * layer.num_parameters / found.num_parameters for layer in parts],
@@ -410,8 +403,8 @@ assert [round(n / 1e9, 2) for n in macs.values()] == [0.94, 7.55, 0.76, 1.50]
 
 # %% [markdown]
 # NiN has no linear layer; GoogLeNet has a small one, behind a global mean, and few channels before
-# its large windows. GoogLeNet has an eighth of AlexNet's parameters and does more work. That the
-# book's runs faster is due to its images: at 96 x 96 it is 0.28 billion MACs.
+# its large windows. GoogLeNet has an eighth of AlexNet's parameters and yet does more work. The
+# book feeds it images of 96 x 96, where it takes 0.28 billion MACs.
 #
 # **2.** How small may an image be? (Exercise 2.) Each layer that halves is padded: it turns $n$
 # rows into $\lceil n / 2 \rceil$, and 1 stays 1. The edition of torchvision has other poolings.
@@ -470,8 +463,8 @@ assert total[Inception][0] == sum(p.num_parameters for p in parts if p.kind == "
 # %% [markdown]
 # ## Where to go next
 #
-# The next notebook is [8.5, batch normalization](8.5-batch-norm.ipynb): why the second curve above
-# fell so much faster. In the terminal:
+# The next notebook is [8.5, batch normalization](8.5-batch-normalization.ipynb): why the second
+# curve above fell so much faster. In the terminal:
 #
 # ```
 # convlens summary googlenet-d2l --depth 3
