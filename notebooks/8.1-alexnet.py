@@ -297,9 +297,8 @@ assert abs(made - (2 / (121 + 96 * 121)) ** 0.5) < 0.001  # Xavier: 2 / (fan in 
 #
 # The book trains on 224 x 224 for ten epochs, on a GPU. That is out of reach here, so this is
 # **not the book's run**: the same layers with a sixth of the channels or fewer, a 3 x 3 stem for
-# 28 x 28 pixels (`stem="small"`), 512 steps of 50 images.
-# The rate rises at first and falls at the end (`one-cycle`). It is the design that the section's
-# exercise 5 asks for.
+# 28 x 28 pixels (`stem="small"`), as the section's exercise 5 asks for, and 512 steps of 50
+# images. The rate rises at first and falls at the end (`one-cycle`).
 
 # %%
 small = {
