@@ -280,9 +280,9 @@ names = ["conv 1", "conv 2", "linear 1", "linear 2", "linear 3"]
 figure, axes = plt.subplots(1, 2, figsize=(8, 2.6), sharey=True, layout="constrained")
 axes[0].barh([*names, "norms"], [*(leaf.num_parameters for leaf in weighted), norms])
 axes[1].barh([*names, "norms"], [*(leaf.macs for leaf in weighted), 0], color="C1")
-axes[0].invert_yaxis()
 axes[0].set_title("parameters")
 axes[1].set_title("MACs")
+axes[0].invert_yaxis()
 # %% [markdown]
 # The norms are 452 numbers, one per cent of the parameters. They multiply and add too, once or
 # twice for each number that passes. That is counted beside the MACs: `traced.whole.other_ops` has
