@@ -278,10 +278,10 @@ assert round(traced.whole.macs / 1e6, 2) == 0.28
 weighted = [leaf for leaf in traced.leaves if leaf.macs]
 names = ["conv 1", "conv 2", "linear 1", "linear 2", "linear 3"]
 figure, axes = plt.subplots(1, 2, figsize=(8, 2.6), sharey=True, layout="constrained")
-axes[0].barh([*names, "norms"], [*(leaf.num_parameters for leaf in weighted), norms])
-axes[1].barh([*names, "norms"], [*(leaf.macs for leaf in weighted), 0], color="C1")
-axes[0].set_title("parameters")
-axes[1].set_title("MACs")
+axes[0].barh([*names, "norms"], [*(leaf.num_parameters / 1e3 for leaf in weighted), norms / 1e3])
+axes[1].barh([*names, "norms"], [*(leaf.macs / 1e3 for leaf in weighted), 0], color="C1")
+axes[0].set_title("thousand parameters")
+axes[1].set_title("thousand MACs")
 axes[0].invert_yaxis()
 # %% [markdown]
 # The norms are 452 numbers, one per cent of the parameters. They multiply and add too, once or
@@ -373,7 +373,11 @@ if not SHORT:
     assert all(not runs[False, lr, s][1] > 0.2 for lr in (1.0, 3.0) for s in SEEDS)
 
 # %% [markdown]
-# TEXT-OF-RESULT
+# With batch norm the network is better after 200 steps at every rate here, by either seed, and
+# hardly minds which rate it is: between 0.03 and 3, a factor of a hundred, it gets 76 to 82 %
+# right. Without it the best rate gets 73 % at most, and from a rate of 1 on it only guesses (10
+# %). That is what 200 steps show of this small network; trained for long enough the two come
+# closer. The gain is in speed, and in how little the rate has to be searched for.
 
 # %% [markdown]
 # ## Exercises
@@ -453,10 +457,16 @@ kinds = {
 halves = {}
 for name, norm in kinds.items():
     halves[name] = [train(with_norm(norm), 1.0, seed)[1] for seed in SEEDS]
-    print(f"{name:14}" + " ".join(f"{100 * accuracy:6.1f} %" for accuracy in halves[name]))
+    cells = [f"{100 * a:.1f} %" if a == a else "diverged" for a in halves[name]]
+    print(f"{name:14}" + "".join(f"{cell:>10}" for cell in cells))
+if not SHORT:
+    assert min(halves["both"]) > 0.7
+    assert all(not accuracy > 0.2 for name in kinds if name != "both" for accuracy in halves[name])
 
 # %% [markdown]
-# TEXT-OF-HALVES
+# Neither half is enough at this rate: only the two together train. (Where it says that it
+# diverged, the loss was no longer a finite number.) Dividing alone leaves each channel with a mean
+# that may be much larger than its spread; taking the mean away alone leaves the scale to grow.
 
 # %% [markdown]
 # ## Where to go next
