@@ -457,7 +457,7 @@ kinds = {
 halves = {}
 for name, norm in kinds.items():
     halves[name] = [train(with_norm(norm), 1.0, seed)[1] for seed in SEEDS]
-    cells = [f"{100 * a:.1f} %" if a == a else "diverged" for a in halves[name]]
+    cells = [f"{100 * a:.1f} %" if a >= 0 else "diverged" for a in halves[name]]
     print(f"{name:14}" + "".join(f"{cell:>10}" for cell in cells))
 if not SHORT:
     assert min(halves["both"]) > 0.7
