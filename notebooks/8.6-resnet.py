@@ -434,7 +434,7 @@ print(f"the book's block: {book.conv2.groups} groups of {32 // book.conv2.groups
 
 
 # %%
-def counted(name, **settings):
+def counted(name):
     """The summary of a network of the catalog, without making its weights."""
     preset = MODELS[name].preset
     with torch.device("meta"):
