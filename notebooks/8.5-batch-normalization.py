@@ -17,7 +17,7 @@
 #
 # [Open this notebook in Colab](https://colab.research.google.com/github/convlens/convlens/blob/main/notebooks/8.5-batch-normalization.ipynb)
 #
-# It trains small networks for 200 steps, about one and a half minutes in all on two cores. With
+# It trains small networks for 200 steps, a minute or two in all on two cores. With
 # `CONVLENS_SHORT=1` in the environment it takes 5 steps and is done in seconds; the numbers in the
 # text are those of the full run.
 

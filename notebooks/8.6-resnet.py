@@ -17,7 +17,7 @@
 #
 # [Open this notebook in Colab](https://colab.research.google.com/github/convlens/convlens/blob/main/notebooks/8.6-resnet.ipynb)
 #
-# Large networks are only counted here. Small ones are trained for 150 steps, about a minute in all
+# Large networks are only counted here. Small ones are trained for 150 steps, a minute or two in all
 # on two cores. With `CONVLENS_SHORT=1` in the environment it takes 5 steps and is done in seconds;
 # what the text says of trainings holds for the full run.
 

@@ -17,8 +17,8 @@
 #
 # [Open this notebook in Colab](https://colab.research.google.com/github/convlens/convlens/blob/main/notebooks/8.8-designing-networks.ipynb)
 #
-# Large networks are only counted here. It trains 48 tiny networks for 60 steps each, about a
-# minute and a half in all on two cores. With `CONVLENS_SHORT=1` in the environment it trains six
+# Large networks are only counted here. It trains 48 tiny networks for 60 steps each, a
+# minute or two in all on two cores. With `CONVLENS_SHORT=1` in the environment it trains six
 # for 3 steps and is done in seconds; what the text says of trainings holds for the full run.
 
 # %%
