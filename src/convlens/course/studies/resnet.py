@@ -157,7 +157,8 @@ def _finding(costs: dict[str, LayerRecord], trained: dict[str, Trained], seen: S
         text=f"From {CHANNELS} to {inception.outputs[0][1]} channels the residual block has "
         f"{weights:.1f} times the parameters and {macs:.1f} times the MACs of Inception. Silenced, "
         f"it changes x by {seen.changed:g}; Inception then gives {seen.left:g} everywhere. "
-        f"Of the test images {NUM_BLOCKS} narrow blocks get {accuracy['residual']:.1%} right if residual, "
+        f"{NUM_BLOCKS} narrow blocks get "
+        f"{accuracy['residual']:.1%} of the test images right if residual, "
         f"{accuracy['plain']:.1%} without the addition, {accuracy['Inception']:.1%} if Inception.",
         claims=_claims(costs, accuracy, seen),
         ran=f"three networks of {NUM_BLOCKS} blocks of {NARROW} channels, each "
