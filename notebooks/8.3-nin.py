@@ -216,7 +216,7 @@ assert fields["head.pool"].whole  # the mean of all places has seen the whole im
 #
 # The book trains on 224 x 224 for ten epochs, on a GPU. This is **not the book's run**: a sixth to
 # an eighth of the channels, a 3 x 3 stem for 28 x 28 pixels (`stem="small"`), less dropout, and
-# 640 steps of 50 images. The rate rises at first and falls at the end (`one-cycle`), because this
+# 800 steps of 50 images. The rate rises at first and falls at the end (`one-cycle`), because this
 # network is slow to leave its start.
 
 # %%
@@ -230,7 +230,7 @@ from convlens.train.events import Evaluated
 from convlens.train.loop import fit
 from convlens.train.optim import TrainConfig
 
-STEPS = 5 if SHORT else 128  # in an epoch
+STEPS = 5 if SHORT else 160  # in an epoch
 config = TrainConfig(
     epochs=1 if SHORT else 5,
     batch_size=50,
