@@ -210,6 +210,7 @@ for shift, (what, share), color in zip((-0.2, 0.2), shares.items(), (BLUE, ORANG
     axis.bar_label(bars, fmt="%.0f", fontsize=8)
 axis.set_xticks(range(len(names)), names, rotation=25, ha="right", fontsize=9)
 axis.set_ylabel("per cent of the network")
+axis.margins(y=0.12)
 axis.legend()
 plt.show()
 
@@ -355,8 +356,9 @@ with reproducible(0):
 draw_curves(records, title="a small AlexNet at 28 x 28")
 
 # %% [markdown]
-# The loss stands still at first, near $\ln 10 = 2.3$, that of guessing among ten classes. Deep
-# networks without normalization often start so; section 8.5 comes to that.
+# Guessing among ten classes has the loss $\ln 10 = 2.3$. The untrained network is worse than that:
+# it is sure of wrong answers. The training loss is above the validation's because dropout disturbs
+# the network while it trains, and because it is a mean over steps that are past.
 #
 # ## What it gets right, and what not
 #

@@ -66,7 +66,7 @@ for n in (1, 2, 3, 4):
     assert receptive_fields(several, image)[""].size == (side, side)
     assert receptive_fields(one, image)[""].size == (side, side)
     assert (few, many) == (9 * n * c * c, side * side * c * c)
-    print(f"seeing {side} x {side}: {few:>7,} weights in {n} layers of 3 x 3, {many:>7,} in one")
+    print(f"seeing {side} x {side}: {few:>7,} weights with n = {n}, {many:>7,} in one layer")
 
 # %% [markdown]
 # ## A block by hand
@@ -204,6 +204,7 @@ for shift, (what, share), color in zip((-0.2, 0.2), shares.items(), (BLUE, ORANG
     axis.bar_label(bars, fmt="%.0f", fontsize=8)
 axis.set_xticks(range(len(names)), names, rotation=25, ha="right", fontsize=9)
 axis.set_ylabel("per cent of the network")
+axis.margins(y=0.12)
 axis.legend()
 plt.show()
 
@@ -319,14 +320,14 @@ plt.show()
 # less of a picture, from block to block.
 
 # %%
-stages = [model.stem, *model.body]
+stages = [model.stem, *model.body][:4]  # the fifth leaves a single place
 maps = [prepare(test.images[:1])]
 with torch.no_grad():
     for stage in stages:
         maps.append(stage(maps[-1]))
 
-figure, axes = plt.subplots(1, 6, figsize=(10, 2.1), layout="constrained")
-titles = ("image", *(f"block {number}" for number in range(1, 6)))
+figure, axes = plt.subplots(1, 5, figsize=(9, 2.2), layout="constrained")
+titles = ("image", *(f"block {number}" for number in range(1, 5)))
 for axis, features, name in zip(axes, maps, titles, strict=True):
     axis.imshow(features[0].mean(0), cmap="gray")
     channels, height, width = features.shape[1:]

@@ -151,7 +151,7 @@ theirs, ours = dict(by_hand.named_parameters()), dict(net.named_parameters())
 assert [a.shape for a in theirs.values()] == [b.shape for b in ours.values()]
 assert num_parameters(by_hand) == num_parameters(net) == 5_977_530
 for left, right in list(zip(theirs, ours, strict=True))[6:20:2]:
-    print(f"{left:<20}{right:<45}{tuple(ours[right].shape)}")
+    print(f"{left:<21}{right:<47}{tuple(ours[right].shape)}")
 
 by_hand.load_state_dict(dict(zip(theirs, net.state_dict().values(), strict=True)))
 with torch.no_grad():
@@ -223,6 +223,7 @@ for shift, (what, share), color in zip((-0.2, 0.2), shares.items(), (BLUE, ORANG
     axis.bar_label(bars, fmt="%.0f", fontsize=8)
 axis.set_xticks(range(len(names)), names)
 axis.set_ylabel("per cent of the network")
+axis.margins(y=0.12)
 axis.legend()
 plt.show()
 
@@ -464,7 +465,7 @@ assert total[Inception][0] == sum(p.num_parameters for p in parts if p.kind == "
 # ## Where to go next
 #
 # The next notebook is [8.5, batch normalization](8.5-batch-normalization.ipynb): why the second
-# curve above fell so much faster. In the terminal:
+# curve above fell faster. In the terminal:
 #
 # ```
 # convlens summary googlenet-d2l --depth 3
