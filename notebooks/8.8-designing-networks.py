@@ -434,9 +434,9 @@ for title, chosen in (("best", ranked[:4]), ("worst", ranked[-4:])):
         print(f"{title:6}{100 * value:5.1f} %  depths {depths}, widths {widths}")
 
 # %% [markdown]
-# The worst are deep and narrow, with most of their blocks in the first stage and few channels at
-# the end, where the classes must be told apart. The best have 8 channels in the first stage and
-# more after it. Three of these four do not grow to the very end, so the principle is a tendency,
+# The worst have fewer blocks at the end than at the start, and only 8 channels at the end, where
+# the classes must be told apart. The best have 8 channels in the first stage and more after it.
+# But only one of these four has depths and widths that never fall, so the principle is a tendency,
 # not a law.
 
 # %% [markdown]
