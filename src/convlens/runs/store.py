@@ -6,6 +6,9 @@
     summary.json                how it ended; written when it has
     weights-last.safetensors    after the last finished epoch
     weights-best.safetensors    after the epoch with the best validation accuracy
+    checkpoint-a.safetensors    while it trains: all that is needed to go on, ...
+    checkpoint-b.safetensors    ... the newer one and the one before, in turns
+    lock                        while a process is at work on it: which one
     predictions.npz             labels and logits of the test images
     curves.png, curves.svg      loss and accuracy by epoch
 
@@ -29,11 +32,12 @@ from convlens.core.names import natural_key, suggestion
 from convlens.runs import record
 
 RUNS_FOLDER = Path("runs")
+_PART = ".part"  # ends the names of files that are being written
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file by `write(stream)` so that `path` is the old file or the new, never half."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
     try:
         with os.fdopen(handle, "wb") as stream:
             write(stream)
@@ -109,6 +113,11 @@ class Run:
             self.path / name,
             lambda stream: np.savez_compressed(stream, allow_pickle=False, **arrays),
         )
+
+    def sweep(self) -> None:
+        """Remove what writers that were killed left half written; nobody may be writing."""
+        for path in self.path.glob(f".*{_PART}"):
+            path.unlink(missing_ok=True)
 
     def append_record(self, event: str, fields: Mapping[str, Any]) -> None:
         """Add a line to metrics.jsonl."""
