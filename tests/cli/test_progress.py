@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from convlens.cli.progress import PlainLines, json_line, live_line, progress
+from convlens.cli.progress import PlainLines, json_line, live_line, notes, progress
 from convlens.train.events import (
     EpochFinished,
     EpochStarted,
@@ -47,9 +47,9 @@ def test_json_progress_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) 
     assert [line["event"] for line in lines] == [type(event).__name__ for event in EVENTS]
 
 
-def test_quiet_listens_to_nothing_and_a_pipe_gets_plain_lines() -> None:
+def test_quiet_listens_to_notes_alone_and_a_pipe_gets_plain_lines() -> None:
     with progress(as_json=False, quiet=True) as listeners:
-        assert listeners == []
+        assert listeners == [notes]
     with progress(as_json=False, quiet=False) as listeners:
         assert [type(listener) for listener in listeners] == [PlainLines]
     with progress(as_json=True, quiet=False) as listeners:

@@ -25,9 +25,9 @@ def derive(seed: int, *path: int) -> int:
 def reproducible(seed: int) -> Generator[None]:
     """Inside, the same seed gives the same numbers; afterwards all is as before.
 
-    Python's, numpy's and torch's generators are seeded and restored. On a GPU, deterministic kernels are asked for,
-    with a warning where there is none; on a CPU all kernels in use are deterministic already
-    for a fixed number of threads.
+    Python's, numpy's and torch's generators are seeded and restored. On a GPU, deterministic
+    kernels are asked for, with a warning where there is none; on a CPU all kernels in use are
+    deterministic already for a fixed number of threads.
     """
     gpus = torch.cuda.is_available()
     before = torch.are_deterministic_algorithms_enabled()

@@ -23,11 +23,14 @@ def locked(folder: Path) -> Generator[None]:
     """Inside, no other process gets this lock; afterwards its file is gone.
 
     Raises:
-        RunError: another process has it; says which.
-        OSError: `folder` cannot be written to.
+        RunError: another process has it, says which; or `folder` cannot be written to.
     """
     path = folder / NAME
-    file = _take(path)
+    try:
+        file = _take(path)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise RunError(f"{path}: cannot be written: {reason}", fix="see to the folder") from None
     try:
         yield
     finally:

@@ -123,6 +123,18 @@ class Run:
         """Add a line to metrics.jsonl."""
         record.append(self.path / "metrics.jsonl", event, fields)
 
+    def cut_records(self, num_records: int) -> None:
+        """Keep only the first lines of metrics.jsonl.
+
+        Raises:
+            RunError: there are fewer, or the file is damaged.
+        """
+        record.cut(self.path / "metrics.jsonl", num_records)
+
+    def sync_records(self) -> None:
+        """See the lines of metrics.jsonl onto the disk."""
+        record.sync(self.path / "metrics.jsonl")
+
     def records(self) -> list[record.Record]:
         """The lines of metrics.jsonl so far.
 

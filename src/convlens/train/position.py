@@ -4,7 +4,7 @@ With the weights, the optimiser and chance as they are then (`train/state.py`), 
 the loop needs to go on as if it had never stopped.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,15 +28,25 @@ class Position:
         return asdict(self)
 
     @classmethod
-    def from_table(cls, table: dict[str, Any]) -> "Position":
+    def from_table(cls, table: Mapping[str, Any]) -> "Position":
         """The position of this table.
 
         >>> position = Position(epoch=2, step=3, losses=(0.1,), sizes=(128,))
         >>> Position.from_table(position.to_table()) == position
         True
         """
-        rows = {key: tuple(table[key]) for key in ("losses", "sizes")}
-        return cls(**{**table, **rows})
+        return cls(**(dict(table) | {key: tuple(table[key]) for key in ("losses", "sizes")}))
+
+
+def told(epoch: int, step: int) -> str:
+    """Where that is, in words.
+
+    >>> told(1, 0), told(3, 0), told(3, 7)
+    ('at the start', 'after epoch 2', 'after step 7 of epoch 3')
+    """
+    if step:
+        return f"after step {step} of epoch {epoch}"
+    return f"after epoch {epoch - 1}" if epoch > 1 else "at the start"
 
 
 START = Position()
