@@ -35,7 +35,9 @@ class Position:
         >>> Position.from_table(position.to_table()) == position
         True
         """
-        return cls(**(dict(table) | {key: tuple(table[key]) for key in ("losses", "sizes")}))
+        fields: dict[str, Any] = {**table}
+        fields |= {key: tuple(table[key]) for key in ("losses", "sizes")}
+        return cls(**fields)
 
 
 def told(epoch: int, step: int) -> str:
