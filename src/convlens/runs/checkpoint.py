@@ -26,7 +26,7 @@ def load_weights(path: Path, model: nn.Module) -> dict[str, Any]:
             the model is unchanged.
     """
     try:
-        tensors, about = read_sealed(path)
+        tensors, about = read_sealed(path, required=False)
     except FileNotFoundError:
         raise RunError(f"{path}: no such weights", fix="train again: convlens train") from None
     _refuse_others(path, tensors, model.state_dict())

@@ -31,8 +31,8 @@ def write_sealed(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, A
     write_whole(path, lambda stream: stream.write(data))
 
 
-def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors at `path`, on the CPU, and the note; a file without a checksum is believed.
+def read_sealed(path: Path, *, required: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors at `path`, on the CPU, and the note; unless `required`, also of unsealed files.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -48,7 +48,7 @@ def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise
     except (OSError, safetensors.SafetensorError, ValueError, TypeError, AttributeError) as error:
         raise RunError(f"{path}: not a whole safetensors file: {error}") from None
-    if seal is not None:
+    if required or seal is not None:
         intact = isinstance(seal, str) and _place_digest(data, seal, _UNSEALED)
         if not intact or hashlib.sha256(data).hexdigest() != seal:
             raise RunError(f"{path}: damaged: its content is not what was written, by its checksum")
