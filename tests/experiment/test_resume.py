@@ -130,10 +130,10 @@ def test_it_is_told_where_it_goes_on_and_the_place_is_kept(
     run = stopped(recipe(small_folder), tmp_path, stop_at(StepsFinished, 4))
     heard: list[Event] = []
     resume_run(run, listeners=[heard.append])
-    assert heard[0] == Resumed(epoch=2, step=3 - 1, notes=())
+    assert heard[0] == Resumed(epoch=2, step=3, notes=())
     assert [type(event).__name__ for event in heard[1:3]] == ["FitStarted", "EpochStarted"]
     (resumed,) = run.read_json("provenance.json")["resumed"]
-    assert (resumed["epoch"], resumed["step"], resumed["device"]) == (2, 2, "cpu")
+    assert (resumed["epoch"], resumed["step"], resumed["device"]) == (2, 3, "cpu")
 
 
 def test_chance_is_afterwards_as_before(small_folder: Path, tmp_path: Path) -> None:
@@ -156,12 +156,12 @@ def test_a_flipped_bit_is_told_and_the_checkpoint_before_is_taken(
 ) -> None:
     run = stopped(recipe(small_folder), tmp_path, stop_at(StepsFinished, 4))
     saved = CheckpointPair(run.path).newest()
-    assert saved is not None and saved.note["position"]["step"] == 2
+    assert saved is not None and saved.note["position"]["step"] == 3
     flip(run.path / saved.name)
     heard: list[Event] = []
     resume_run(run, listeners=[heard.append])
     resumed = heard[0]
-    assert isinstance(resumed, Resumed) and (resumed.epoch, resumed.step) == (2, 1)
+    assert isinstance(resumed, Resumed) and (resumed.epoch, resumed.step) == (2, 2)
     other = NAMES[1 - NAMES.index(saved.name)]
     assert saved.name in resumed.notes[0] and "damaged" in resumed.notes[0]
     assert resumed.notes[1:] == (f"{other} is taken in its place",)

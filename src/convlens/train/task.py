@@ -82,10 +82,11 @@ class Classification(Task):
         self.num_steps, self.num_images = len(train), len(train.data)
         channels_last = config.channels_last
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        model.to(memory_format=self.memory_format)  # type: ignore[call-overload]
 
     def epoch(self, epoch: int, start: int = 0) -> Iterable[tuple[Batch, Labels]]:
         """The batches in the order of this epoch, from step `start` on."""
-        self.model.train().to(memory_format=self.memory_format)  # type: ignore[call-overload]
+        self.model.train()
         return self.train.epoch(epoch, start=start)
 
     def learning_rate(self, epoch: int, step: int) -> float:
