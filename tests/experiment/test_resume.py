@@ -88,19 +88,18 @@ def whole(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     return left(execute(recipe(small_folder), out=tmp_path_factory.mktemp("whole")))
 
 
-@pytest.mark.parametrize("seconds", [EVERY_STEP, 0])
 @pytest.mark.parametrize(
-    ("kind", "number"),
+    ("kind", "number", "seconds"),
     [
-        (FitStarted, 1),
-        (StepsFinished, 1),
-        (StepsFinished, 2),
-        (Evaluated, 1),
-        (EpochFinished, 2),
-        (Checkpointed, 2),
-        (StepsFinished, 5),
-        (Checkpointed, 3),
-        (FitFinished, 1),
+        (FitStarted, 1, EVERY_STEP),
+        (StepsFinished, 1, EVERY_STEP),
+        (StepsFinished, 2, EVERY_STEP),
+        (StepsFinished, 5, 0),
+        (Evaluated, 1, EVERY_STEP),
+        (EpochFinished, 2, EVERY_STEP),
+        (Checkpointed, 2, EVERY_STEP),
+        (Checkpointed, 3, 0),
+        (FitFinished, 1, 0),
     ],
 )
 def test_a_run_stopped_anywhere_ends_as_if_it_never_was(

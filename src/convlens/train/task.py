@@ -82,6 +82,7 @@ class Classification(Task):
         self.num_steps, self.num_images = len(train), len(train.data)
         channels_last = config.channels_last
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        # Now, and not in `epoch`: a training that goes on may have its evaluation alone before it.
         model.to(memory_format=self.memory_format)  # type: ignore[call-overload]
 
     def epoch(self, epoch: int, start: int = 0) -> Iterable[tuple[Batch, Labels]]:
