@@ -14,6 +14,7 @@ from convlens.train.events import (
     Event,
     FitFinished,
     FitStarted,
+    Resumed,
     StepsFinished,
 )
 
@@ -54,6 +55,18 @@ def test_quiet_listens_to_notes_alone_and_a_pipe_gets_plain_lines() -> None:
         assert [type(listener) for listener in listeners] == [PlainLines]
     with progress(as_json=True, quiet=False) as listeners:
         assert listeners == [json_line]
+
+
+def test_where_a_training_goes_on_is_told_and_its_notes_even_if_quiet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    resumed = Resumed(epoch=3, step=7, notes=("checkpoint-a is damaged",))
+    PlainLines()(resumed)
+    lines = ["note: checkpoint-a is damaged", "going on after step 7 of epoch 3"]
+    assert capsys.readouterr().err.splitlines() == lines
+    for event in (resumed, *EVENTS):
+        notes(event)
+    assert capsys.readouterr().err.splitlines() == lines[:1]
 
 
 class Terminal(io.StringIO):

@@ -6,6 +6,7 @@
 Its children are forked after torch has been imported, which takes longer than all the rest.
 """
 
+import importlib
 import os
 import random
 import resource
@@ -16,7 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-import torch._dynamo  # which torch's optimisers import when the first one is made
 
 from convlens.cli.exit_codes import exit_code
 from convlens.core.errors import ConvLensError
@@ -110,6 +110,7 @@ def disk(folder: Path, out: Path) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    importlib.import_module("torch._dynamo")  # else the first optimiser of each child would
     what, *places = sys.argv[1:]
     if what == "kills":
         kills(Path(places[0]), Path(places[1]), int(places[2]))
