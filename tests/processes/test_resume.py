@@ -116,14 +116,28 @@ def options(folder: Path, *more: str) -> list[str]:
     return [word for setting in settings for word in ("--set", setting)]
 
 
+@pytest.fixture(scope="module")
+def small(small_folder: Path) -> list[str]:
+    """Options of a training of six epochs of thirty steps."""
+    settings = options(small_folder, "train.momentum=0.9", "train.device=cpu")
+    return ["lenet-modern", *settings, "--batch-size", "20", "--epochs", "6"]
+
+
+@pytest.fixture(scope="module")
+def whole(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What that training leaves if nothing stops it."""
+    out = tmp_path_factory.mktemp("whole")
+    assert convlens_command(["train", *small, "--out", str(out), "--quiet"]) == 0
+    return left(open_run("lenet-modern-1", out))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_saves_and_says_how_to_go_on(
-    small_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], number: signal.Signals
-) -> None:
+    small: list[str], whole: dict[str, Any], tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    number: signal.Signals,
+) -> None:  # fmt: skip
     """Meanwhile the folder is the process's own."""
-    small = [*options(small_folder, "train.momentum=0.9"), "--batch-size", "6", "--epochs", "6"]
-    arguments = ["lenet-modern", *small, "--device", "cpu", "--out", str(tmp_path)]
-    with training(*arguments) as (process, said):
+    with training(*small, "--out", tmp_path) as (process, said):
         records = tmp_path / "lenet-modern-1" / "metrics.jsonl"
         wait_for(process, records, b'"EpochStarted", "epoch": 2')
         process.send_signal(signal.SIGSTOP)  # so that it does not end before we have looked
@@ -142,9 +156,7 @@ def test_one_signal_saves_and_says_how_to_go_on(
     assert found is not None
     assert convlens_command(shlex.split(found[2])) == 0
     assert f"going on after {found[1]}\n" in capfd.readouterr().err
-    whole = tmp_path / "whole"
-    assert convlens_command(["train", *arguments[:-1], str(whole), "--quiet"]) == 0
-    assert left(run) == left(open_run("lenet-modern-1", whole))
+    assert left(run) == whole
 
 
 def test_a_second_ctrl_c_stops_at_once(small_folder: Path, tmp_path: Path) -> None:
