@@ -28,6 +28,7 @@ class TrainConfig:
     device: str = "auto"  # cpu, cuda, cuda:1, mps; auto: the first GPU, else the CPU
     channels_last: bool = True  # memory layout of images and filters; faster on most machines
     log_every: PositiveInt = 50  # steps between two records of the training loss
+    checkpoint_seconds: NonNegativeFloat = 60.0  # between checkpoints; 0: at epochs' ends only
 
     def __post_init__(self) -> None:
         if self.nesterov and not self.momentum:

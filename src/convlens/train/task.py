@@ -1,7 +1,7 @@
 """A task: what the loop takes steps in, without knowing what a batch or its loss is.
 
 for each epoch:
-    for each batch of epoch(n):
+    for each batch of epoch(n, start=0):
         learning_rate, loss, the gradient, before_update, the optimiser's step, after_step
     evaluate
 """
@@ -42,8 +42,9 @@ class Task(ABC):
     num_images: int  # in an epoch
 
     @abstractmethod
-    def epoch(self, epoch: int) -> Iterable[Any]:
-        """The batches of an epoch, counted from 1; the model is in training mode then."""
+    def epoch(self, epoch: int, start: int = 0) -> Iterable[Any]:
+        """The batches of an epoch, counted from 1, from its step `start` on; the model is in
+        training mode then."""
 
     @abstractmethod
     def learning_rate(self, epoch: int, step: int) -> float:
@@ -81,11 +82,13 @@ class Classification(Task):
         self.num_steps, self.num_images = len(train), len(train.data)
         channels_last = config.channels_last
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        # Now, and not in `epoch`: a training that goes on may have its evaluation alone before it.
+        model.to(memory_format=self.memory_format)  # type: ignore[call-overload]
 
-    def epoch(self, epoch: int) -> Iterable[tuple[Batch, Labels]]:
-        """The batches in the order of this epoch."""
-        self.model.train().to(memory_format=self.memory_format)  # type: ignore[call-overload]
-        return self.train.epoch(epoch)
+    def epoch(self, epoch: int, start: int = 0) -> Iterable[tuple[Batch, Labels]]:
+        """The batches in the order of this epoch, from step `start` on."""
+        self.model.train()
+        return self.train.epoch(epoch, start=start)
 
     def learning_rate(self, epoch: int, step: int) -> float:
         """The learning rate of the schedule."""

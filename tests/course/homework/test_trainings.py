@@ -7,6 +7,7 @@ import pytest
 
 from convlens.course.homework.trainings import TRAININGS, Trained, found, train_or_continue
 from convlens.experiment.recipe import Recipe, load_recipe
+from convlens.runs.store import list_runs
 from convlens.train.events import Event
 from tests.course.homework.tiny import TINY
 
@@ -91,6 +92,8 @@ def test_a_training_that_was_broken_off_ends_as_if_it_had_not_been(
         train_or_continue(TINY, recipe, "quick", tmp_path / "broken", [stop])
     broken = train(recipe, tmp_path / "broken")
     assert not broken.kept
+    assert [run.name for run in list_runs(tmp_path / "broken")] == ["tiny-1"]
+    assert "resumed" in broken.run.read_json("provenance.json")
     weights = [trained.run.weights_path("last").read_bytes() for trained in (whole, broken)]
     assert weights[0] == weights[1]
 

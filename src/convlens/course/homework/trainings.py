@@ -16,6 +16,7 @@ from typing import Literal
 from convlens.core.errors import ConvLensError
 from convlens.experiment.execute import execute, recipe_of
 from convlens.experiment.recipe import Recipe, load_recipe
+from convlens.experiment.resume import resume_run
 from convlens.runs.store import Run, list_runs
 from convlens.train.events import Listener
 
@@ -138,9 +139,13 @@ def train_or_continue(
         Diverged: the loss is no longer finite.
     """
     earlier = found(recipe, out)
-    if earlier is not None and earlier.summary()["status"] == "finished":
+    status = None if earlier is None else earlier.summary()["status"]
+    if earlier is not None and status == "finished":
         return Trained(training=training, edition=edition, run=earlier, kept=True)
-    run = execute(recipe, out=out, listeners=listeners)
+    if earlier is not None and status != "diverged":
+        run = resume_run(earlier, listeners=listeners)
+    else:
+        run = execute(recipe, out=out, listeners=listeners)
     return Trained(training=training, edition=edition, run=run, kept=False)
 
 
