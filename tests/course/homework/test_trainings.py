@@ -66,7 +66,10 @@ def test_a_finished_training_is_kept_and_another_seed_is_another_training(
 
 def test_a_training_says_what_was_trained(recipe: Recipe, tmp_path: Path) -> None:
     trained = train(recipe, tmp_path)
-    assert trained.what == "2 epochs of 5 steps of 60 images at 28x28, learning rate 0.05"
+    assert trained.what == (
+        "2 epochs of 5 steps of 60 images at 28x28, kaiming start, learning rate 0.05 (one-cycle), "
+        "momentum 0.9"
+    )
 
 
 def test_an_accuracy_outside_of_what_is_expected_does_not_agree(

@@ -96,6 +96,30 @@ def _announce(edition: "Edition", runs: Path, seed: int, folder: Path | None) ->
 
 
 def _show(homework: "Homework", report: Path) -> None:
+    _show_values(homework)
+    _show_trainings(homework)
+    print_table(
+        ["study", "the notebook was", "finding", "right answer"],
+        [
+            [
+                each.study.name,
+                each.finding.verdict,
+                each.finding.text,
+                "confirmed" if each.finding.holds else "NOT CONFIRMED",
+            ]
+            for each in homework.answers
+        ],
+        title="exercises",
+    )
+    for fault in homework.faults:
+        say(f"not as it should be: {fault}")
+    if not homework.faults:
+        say(f"everything came out as it should, in {homework.seconds:.0f} s")
+    print(f"report: {report}")
+    print(f"next:   open {report} in a browser, or: convlens study run 7.4-blocks")
+
+
+def _show_values(homework: "Homework") -> None:
     from convlens.course.wording import nested
 
     print_table(
@@ -117,6 +141,9 @@ def _show(homework: "Homework", report: Path) -> None:
         f"the learned kernel: {nested(list(kernel.kernel))}; {kernel.num_within} of "
         f"{kernel.num_starts} random starts end within {kernel.error_bound:.3f} of (1, -1)"
     )
+
+
+def _show_trainings(homework: "Homework") -> None:
     print_table(
         ["section", "training", "test accuracy", "expected", "published", "seconds", "verdict"],
         [
@@ -133,25 +160,6 @@ def _show(homework: "Homework", report: Path) -> None:
         ],
         title="trainings",
     )
-    print_table(
-        ["study", "the notebook was", "finding", "right answer"],
-        [
-            [
-                each.study.name,
-                each.finding.verdict,
-                each.finding.text,
-                "confirmed" if each.finding.holds else "NOT CONFIRMED",
-            ]
-            for each in homework.answers
-        ],
-        title="exercises",
-    )
-    for fault in homework.faults:
-        say(f"not as it should be: {fault}")
-    if not homework.faults:
-        say(f"everything came out as it should, in {homework.seconds:.0f} s")
-    print(f"report: {report}")
-    print(f"next:   open {report} in a browser, or: convlens study run 7.4-blocks")
 
 
 def _agrees(fine: bool) -> str:
