@@ -376,8 +376,8 @@ if not SHORT:
 # With batch norm the network is better after 200 steps at every rate here, by either seed, and
 # hardly minds which rate it is: between 0.03 and 3, a factor of a hundred, it gets 76 to 82 %
 # right. Without it the best rate gets 73 % at most, and from a rate of 1 on it only guesses (10
-# %). That is what 200 steps show of this small network; trained for long enough the two come
-# closer. The gain is in speed, and in how little the rate has to be searched for.
+# %). That is what 200 steps show of this small network; a longer training was not tried. The gain
+# here is in speed, and in how little the rate has to be searched for.
 
 # %% [markdown]
 # ## Exercises

@@ -17,9 +17,9 @@
 #
 # [Open this notebook in Colab](https://colab.research.google.com/github/convlens/convlens/blob/main/notebooks/8.6-resnet.ipynb)
 #
-# Large networks are only counted here. Small ones are trained for 150 steps, a minute or two in all
-# on two cores. With `CONVLENS_SHORT=1` in the environment it takes 5 steps and is done in seconds;
-# what the text says of trainings holds for the full run.
+# Large networks are only counted here. Small ones are trained for 150 steps, a minute or two in
+# all on two cores. With `CONVLENS_SHORT=1` in the environment it takes 5 steps and is done in
+# seconds; what the text says of trainings holds for the full run.
 
 # %%
 import sys
@@ -332,7 +332,7 @@ if not SHORT:
 # With the sum, more layers give a lower training loss, and 34 layers train as readily as 14.
 # Without it 14 layers are still better than 6, but 34 are worse than 14, by either seed. It is the
 # *training* loss that is worse, so this is no overfitting: the deeper plain network could do all
-# that the shallower can, and does not find it. Longer training narrows the gap at this size. (The
+# that the shallower can, and does not find it. What longer training would give was not tried. (The
 # accuracies are less clear at 14 layers: so early, at this learning rate, they jump from step to
 # step.)
 
