@@ -1,4 +1,4 @@
-"""One LeNet epoch with its validation: d2l's own Trainer against ConvLens.
+"""One LeNet epoch with its validation: d2l's own Trainer against ConvLens, by both its names.
 
 Each contestant is a process of its own, so that each runs in the PyTorch it was made for, and
 is ready before the first turn: imports, reading the data and building the network are timed
@@ -26,6 +26,7 @@ from benchmarks.peers import lay_out_fashion_mnist, peers_python
 from benchmarks.pipe import Message, Worker, our_env, peers_env
 
 D2L, QUIET_D2L, OURS = "d2l", "d2l without drawing", "ConvLens"
+OUR_D2L = "ConvLens by d2l's names"
 NUM_IMAGES = 60_000  # trained on in an epoch
 ABOUT = """\
 LeNet as in d2l 7.6 (sigmoid, average pooling, Xavier, SGD 0.1, batch 128) on the CPU, one epoch
@@ -34,26 +35,24 @@ d2l: `d2l.Trainer(max_epochs=1).fit` on `d2l.FashionMNIST`, as a script runs it:
 worker processes, its ProgressBoard drawing by matplotlib's Agg (in a notebook it also renders SVG).
 d2l without drawing: the same with the board's `display=False`.
 ConvLens: `fit` with the recipe `lenet`, `epochs=1`; it writes no run folder here.
+ConvLens by d2l's names: d2l's calls on `convlens.d2l`, board not drawn.
 Each in a process of its own, taking turns; the idle ones wait in a read."""
 
 
 def run(options: Options) -> Report:
-    """Train an epoch per turn in three workers."""
+    """Train an epoch per turn in four workers."""
     python = peers_python(options.peers)
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         lay_out_fashion_mnist(root / "data")  # d2l reads ../data
         (folder := root / "work").mkdir()
         d2l = "benchmarks.workers.d2l_lenet"
+        here = Path(sys.executable)
         workers = {
             D2L: Worker(python, d2l, "drawing", folder=folder, env=peers_env()),
             QUIET_D2L: Worker(python, d2l, "no-drawing", folder=folder, env=peers_env()),
-            OURS: Worker(
-                Path(sys.executable),
-                "benchmarks.workers.convlens_lenet",
-                folder=folder,
-                env=our_env(),
-            ),
+            OURS: Worker(here, "benchmarks.workers.convlens_lenet", folder=folder, env=our_env()),
+            OUR_D2L: Worker(here, "benchmarks.workers.convlens_d2l", folder=folder, env=our_env()),
         }
         for worker in workers.values():  # one after the other, so that each has the machine
             stack.enter_context(worker)
@@ -66,7 +65,7 @@ def report(ready: dict[str, Message], answers: dict[str, list[Message]]) -> Repo
     seconds = {name: [answer["seconds"] for answer in told] for name, told in answers.items()}
     accuracies = {name: [answer["accuracy"] for answer in told] for name, told in answers.items()}
     idle = {name: max(a["idle_cpu_seconds"] for a in told) for name, told in answers.items()}
-    ratio, all_ratios = ratio_grid(seconds, [(D2L, OURS), (QUIET_D2L, OURS)])
+    ratio, all_ratios = ratio_grid(seconds, [(D2L, OURS), (QUIET_D2L, OURS), (OUR_D2L, OURS)])
     epochs = Grid(
         ("seconds per epoch", *SPREAD_HEADER, "images/s", f"accuracy after {len(seconds[OURS])}"),
         tuple(
