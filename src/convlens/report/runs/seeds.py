@@ -92,8 +92,11 @@ def student_cdf(t: float, degrees: float) -> float:
     >>> student_cdf(0.0, 5.0), round(student_cdf(1.0, 1.0), 12)  # one degree: 1/2 + atan(t) / pi
     (0.5, 0.75)
     """
-    within = incomplete_beta(t * t / (degrees + t * t), 0.5, degrees / 2)  # of -t and t
-    return (1 + math.copysign(within, t)) / 2
+    if t * t < degrees:
+        within = incomplete_beta(t * t / (degrees + t * t), 0.5, degrees / 2)  # of -|t| to |t|
+        return (1 + math.copysign(within, t)) / 2
+    beyond = incomplete_beta(degrees / (degrees + t * t), degrees / 2, 0.5) / 2  # of one tail
+    return 1 - beyond if t > 0 else beyond
 
 
 def student_quantile(probability: float, degrees: float) -> float:
