@@ -1,7 +1,7 @@
 """Curves: several trainings in one picture, a colour for each side."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,8 +13,14 @@ from convlens.report.figures import COLORS
 from convlens.report.runs.sides import Side
 from convlens.runs.store import Run
 
-TRAINING, VALIDATION = "-", "--"  # line styles of the two losses
-BEYOND = ("-", ":", "-.")  # of the accuracy: colours again, where there are more sides than colours
+Style = Literal["-", "--", ":", "-."]
+TRAINING: Style = "-"
+VALIDATION: Style = "--"
+BEYOND: tuple[Style, ...] = (
+    "-",
+    ":",
+    "-.",
+)  # of the accuracy: colours again, where there are more sides than colours
 
 
 def epochs_of(run: Run) -> list[dict[str, Any]]:
@@ -65,7 +71,10 @@ def draw_overlaid(sides: Sequence[Side]) -> Figure:
     if not handles:
         names = ", ".join(side.runs for side in sides)
         raise RunError(f"{names}: no finished epoch to draw")
-    kinds = (("training loss", TRAINING), ("validation loss", VALIDATION))
+    kinds: tuple[tuple[str, Style], ...] = (
+        ("training loss", TRAINING),
+        ("validation loss", VALIDATION),
+    )
     losses.legend(
         handles=[Line2D([], [], color="0.3", linestyle=line, label=name) for name, line in kinds]
     )
@@ -87,7 +96,7 @@ def _label(side: Side) -> str:
     return f"{side.name}: {runs}".replace("$", r"\$")  # else a formula to matplotlib
 
 
-def _line(axes: Axes, rows: list[dict[str, Any]], key: str, color: str, style: str) -> None:
+def _line(axes: Axes, rows: list[dict[str, Any]], key: str, color: str, style: Style) -> None:
     marker = "o" if len(rows) <= 30 else None
     axes.plot(
         [row["epoch"] for row in rows],
