@@ -71,12 +71,11 @@ def draw_overlaid(sides: Sequence[Side]) -> Figure:
     if not handles:
         names = ", ".join(side.runs for side in sides)
         raise RunError(f"{names}: no finished epoch to draw")
-    kinds: tuple[tuple[str, Style], ...] = (
-        ("training loss", TRAINING),
-        ("validation loss", VALIDATION),
-    )
     losses.legend(
-        handles=[Line2D([], [], color="0.3", linestyle=line, label=name) for name, line in kinds]
+        handles=[
+            Line2D([], [], color="0.3", linestyle=TRAINING, label="training"),
+            Line2D([], [], color="0.3", linestyle=VALIDATION, label="validation"),
+        ]
     )
     accuracy.legend(handles=handles)
     losses.set_ylim(bottom=0)

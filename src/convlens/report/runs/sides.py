@@ -235,12 +235,21 @@ def origin_differences(entries: Sequence[Entry]) -> dict[str, list[Any]]:
 
 def _circumstances(entry: Entry) -> dict[str, Any]:
     origin = entry.origin
-    keys = ("device_name", "device", "threads", "cpu_capability", "python", "commit")
+    keys = ("device_name", "device", "threads", "cpu_capability", "python")
     return {
         **{key: entry.settings[key] for key in INDIFFERENT if key in entry.settings},
         **{key: origin.get(key) for key in keys},
+        "commit": _short(origin.get("commit")),
         **origin.get("versions", {}),
     }
+
+
+def _short(commit: str | None) -> str | None:
+    """The first ten digits, and "-dirty" if the checkout was changed."""
+    if commit is None:
+        return None
+    digits, dash, dirty = commit.partition("-")
+    return f"{digits[:10]}{dash}{dirty}"
 
 
 def notes(sides: Sequence[Side]) -> list[str]:

@@ -26,7 +26,7 @@ def _run_row(side: Side, entry: Entry) -> list[str]:
         entry.run.name + ("" if status == "finished" else f" ({status})"),
         side.name,
         str(entry.seed),
-        f"{percent(best['accuracy'])} (epoch {best['epoch']})" if best else ABSENT,
+        percent(best["accuracy"]) if best else ABSENT,
         percent(last["accuracy"]) if last else ABSENT,
         percent(test.get("accuracy")),
         number(test.get("loss"), ".4f"),

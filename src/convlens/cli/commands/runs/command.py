@@ -1,6 +1,5 @@
 """`convlens runs`: what has been trained."""
 
-from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,10 +105,7 @@ def show(
         columns = ["epoch", "train loss", "validation loss", "accuracy", "seconds", "images/s"]
         print_table(columns, [_epoch_row(record) for record in records])
     print("files: " + ", ".join(sorted(path.name for path in opened.path.iterdir())))
-    for lead, command in zip(
-        chain(["next: "], repeat("      ")), _next(opened, run, out), strict=False
-    ):
-        print(f"{lead} {command}")
+    print("next:  " + "\n       ".join(_next(opened, run, out)))
 
 
 def _next(opened: "Run", run: str, out: Path) -> list[str]:

@@ -68,7 +68,7 @@ def _print(sides: "Sequence[Side]") -> None:
     from convlens.report.runs import tables
 
     entries = [entry for side in sides for entry in side.entries]
-    print_table(tables.RUN_COLUMNS, tables.run_rows(sides))
+    print_table(tables.RUN_COLUMNS, tables.run_rows(sides), fold=False)
     settings = desk.setting_differences(sides)
     if settings:
         columns = ["setting", *(side.name for side in sides)]
@@ -78,6 +78,7 @@ def _print(sides: "Sequence[Side]") -> None:
         columns = ["beside the recipes", *(entry.run.name for entry in entries)]
         print_table(columns, tables.difference_rows(origins), title="what else differs")
     print_table(tables.SIDE_COLUMNS, tables.side_rows(sides), title="sides")
+    print()
     for judgement in desk.judge(sides):
         print(judgement.text)
     for note in desk.notes(sides):
