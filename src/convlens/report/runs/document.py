@@ -52,12 +52,12 @@ from convlens.report.runs.sides import (
 )
 from convlens.report.runs.tables import (
     ABSENT,
-    RUN_COLUMNS,
     SIDE_COLUMNS,
     difference_rows,
+    halves,
     number,
+    origin_table,
     percent,
-    run_rows,
     side_rows,
 )
 from convlens.runs.store import Run
@@ -118,7 +118,7 @@ class _Report:
 
     def lacks(self, entry: Entry, what: str) -> Paragraph:
         self.missing.append(f"{entry.run.name}: {what}")
-        return Paragraph(f"{what[0].upper()}{what[1:]}.", "partly")
+        return Paragraph(f"Missing: {what}.", "partly")
 
     def overview(self, sides: Sequence[Side]) -> Section:
         entries = [entry for side in sides for entry in side.entries]
@@ -128,10 +128,10 @@ class _Report:
             if status != "finished":
                 error = entry.summary.get("error")
                 why = f": {error}" if error else ""
-                blocks.append(self.lacks(entry, f"{entry.run.name} is {status}{why}"))
+                blocks.append(self.lacks(entry, f"the run {entry.run.name} is {status}{why}"))
         if len(entries) > 1:
             blocks += [Paragraph(_sentence(j.text), MARK.get(j.verdict)) for j in judge(sides)]
-            blocks.append(Listing(RUN_COLUMNS, run_rows(sides)))
+            blocks += [Listing(columns, rows) for columns, rows in halves(sides)]
             return Section("Overview", blocks)
         entry = entries[0]
         rows = [row for row in _numbers(entry) if row[1] != ABSENT]
@@ -154,15 +154,14 @@ class _Report:
                 Listing(["setting", *letters], difference_rows(settings), caption=caption)
             )
         if origins:
-            columns = ["what", *(entry.run.name for entry in entries)]
             caption = "What differs beside the recipes; times compare on one machine only."
-            blocks.append(Listing(columns, difference_rows(origins), caption=caption))
+            blocks.append(Listing(*origin_table(entries, origins), caption=caption))
         try:
             blocks.append(
                 Picture(draw_overlaid(sides), "The runs by epoch, a colour for each side.")
             )
         except ConvLensError as error:
-            blocks.append(Paragraph(_sentence(error.what), "partly"))
+            blocks.append(Paragraph(f"Missing: {error.what}.", "partly"))
         detailed = [side for side in sides if len(side.entries) > 1]
         if detailed:
             names = ", ".join(f"{side.entries[0].run.name} ({side.name})" for side in detailed)
@@ -280,9 +279,12 @@ class _Report:
             "device": about.get("device"),
             "system": about.get("platform"),
             "run folder": entry.run.name,
-            **{f"MD5 of {name}": md5 for name, md5 in about.get("data_md5", {}).items()},
         }
-        return [Listing(["what", "value"], [[k, str(v or ABSENT)] for k, v in pairs.items()])]
+        files = [list(pair) for pair in about.get("data_md5", {}).items()]
+        return [
+            Listing(["what", "value"], [[k, str(v or ABSENT)] for k, v in pairs.items()]),
+            *([Listing(["data", "MD5"], files)] if files else []),
+        ]
 
 
 def _sentence(text: str) -> str:

@@ -168,7 +168,7 @@ def draw_confusion(confusion: NDArray[np.int64], names: Sequence[str]) -> Figure
 def draw_mistakes(mistakes: Sequence[Mistake], images: ImageSet, *, columns: int = 6) -> Figure:
     """A sheet of the images of `mistakes`: true class, and below it what it was taken for."""
     rows = -(-len(mistakes) // columns)
-    figure = Figure(figsize=(1.6 * columns, 1.95 * rows), layout="constrained")
+    figure = Figure(figsize=(1.3 * columns, 1.75 * rows), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in panels:
         axes.set_axis_off()

@@ -9,6 +9,8 @@ RUN_COLUMNS = (
     "run", "side", "seed", "best validation", "last validation", "test accuracy", "test loss",
     "seconds", "images/s", "parameters",
 )  # fmt: skip
+NUM_KEYS = 3  # of a run's row: which one it is
+NUM_RESULTS = 7  # and how good it is; what follows is what it took
 SIDE_COLUMNS = ("side", "seeds", "mean test accuracy", "sd between seeds", "runs")
 ABSENT = "-"
 
@@ -52,6 +54,29 @@ def side_rows(sides: Sequence[Side]) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def halves(sides: Sequence[Side]) -> list[tuple[Sequence[str], list[list[str]]]]:
+    """The table of runs as two narrow ones, for paper: how good they are, what they took."""
+    rows = run_rows(sides)
+    return [
+        (RUN_COLUMNS[:NUM_RESULTS], [row[:NUM_RESULTS] for row in rows]),
+        (
+            (*RUN_COLUMNS[:NUM_KEYS], *RUN_COLUMNS[NUM_RESULTS:]),
+            [[*row[:NUM_KEYS], *row[NUM_RESULTS:]] for row in rows],
+        ),
+    ]
+
+
+def origin_table(
+    entries: Sequence[Entry], differences: Mapping[str, Sequence[Any]]
+) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows: a row for each run, a column for each thing that differs."""
+    rows = [
+        [entry.run.name, *(_text(values[index]) for values in differences.values())]
+        for index, entry in enumerate(entries)
+    ]
+    return ["run", *differences], rows
 
 
 def difference_rows(differences: Mapping[str, Sequence[Any]]) -> list[list[str]]:

@@ -75,8 +75,7 @@ def _print(sides: "Sequence[Side]") -> None:
         print_table(columns, tables.difference_rows(settings), title="settings that differ")
     origins = desk.origin_differences(entries)
     if origins:
-        columns = ["beside the recipes", *(entry.run.name for entry in entries)]
-        print_table(columns, tables.difference_rows(origins), title="what else differs")
+        print_table(*tables.origin_table(entries, origins), title="what else differs")
     print_table(tables.SIDE_COLUMNS, tables.side_rows(sides), title="sides")
     print()
     for judgement in desk.judge(sides):
