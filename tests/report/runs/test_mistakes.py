@@ -54,9 +54,9 @@ def test_the_worst_mistakes_are_wrong_and_the_surest_come_first(seed: int) -> No
     kept = {mistake.index for mistake in worst}
     for mistake in worst:
         assert mistake.label == labels[mistake.index] != mistake.predicted
-        assert mistake.probability == expected[mistake.index].max().item() > mistake.of_label
+        assert mistake.probability == found.probabilities[mistake.index].max() > mistake.of_label
     wrong = np.flatnonzero(logits.argmax(1) != labels)
-    others = [expected[i].max().item() for i in wrong if int(i) not in kept]
+    others = [found.probabilities[i].max() for i in wrong if int(i) not in kept]
     assert len(worst) == min(5, len(wrong))
     assert max(others, default=0) <= min(sure, default=1)
 
