@@ -67,7 +67,7 @@ def test_a_seed_counts_once(tmp_path: Path) -> None:
     assert side.spread is not None
     assert side.spread.n == 2
     assert any("equal seeds" in note for note in notes([side]))
-    assert side.more_seeds.endswith("recipe.toml --seed 1")
+    assert side.more_seeds.endswith(f"recipe.toml --seed 1 --out {tmp_path}")
 
 
 def test_letters_go_on_after_z() -> None:
@@ -104,7 +104,7 @@ def test_one_run_of_a_side_tells_nothing_and_says_what_to_type(tmp_path: Path) -
     (found,) = judge(group(one + other))
     assert (found.verdict, found.gap) == ("cannot tell", None)
     assert "one run each; train more seeds: convlens train " in found.text
-    assert found.text.endswith(f"{one[0].path}/recipe.toml --seed 1")
+    assert found.text.endswith(f"{one[0].path}/recipe.toml --seed 1 --out {tmp_path}")
     more = several(tmp_path, 6, [0.91, 0.92], lr=0.7)
     (found,) = judge(group(more + one))
     assert "one run of B; train more seeds" in found.text

@@ -16,7 +16,7 @@ from typing import Any, Literal, final
 from convlens.core.errors import ConfigError, ConvLensError
 from convlens.experiment.execute import recipe_of
 from convlens.report.runs.seeds import CONFIDENCE, Gap, Spread, gap, share_interval, spread
-from convlens.runs.store import Run
+from convlens.runs.store import RUNS_FOLDER, Run
 
 SEED = "train.seed"
 # What may differ within a side, beside the seed; data are told apart by their checksums.
@@ -108,8 +108,9 @@ class Side:
         """What to type for a run of this recipe with another seed."""
         used = {entry.seed for entry in self.entries}
         seed = next(number for number in range(len(used) + 1) if number not in used)
-        recipe = self.entries[0].run.path / "recipe.toml"
-        return f"convlens train {recipe} --seed {seed}"
+        path = self.entries[0].run.path
+        out = "" if path.parent == RUNS_FOLDER else f" --out {path.parent}"
+        return f"convlens train {path / 'recipe.toml'} --seed {seed}{out}"
 
 
 @dataclass(frozen=True, slots=True)

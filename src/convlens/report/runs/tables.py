@@ -93,7 +93,7 @@ def percent(share: float | None) -> str:
     return ABSENT if share is None else f"{100 * share:.2f} %"
 
 
-def number(value: float | None, form: str) -> str:
+def number(value: int | float | None, form: str) -> str:
     """A number in this format, "-" if there is none.
 
     >>> number(61706, ","), number(None, ",")

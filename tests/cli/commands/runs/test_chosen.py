@@ -21,8 +21,9 @@ def runs(tmp_path: Path) -> list[Run]:
 
 
 def names(runs: list[Run], **asked: Any) -> list[str]:
-    none: dict[str, Any] = {"recipe": None, "status": None, "model": None, "last": None}
-    return [each.run.name for each in choose(runs, **{**none, "sort": "name", **asked})]
+    wanted: dict[str, Any] = {"recipe": None, "status": None, "model": None, "last": None}
+    wanted |= {"sort": "name", **asked}
+    return [each.run.name for each in choose(runs, **wanted)]
 
 
 @pytest.mark.parametrize(

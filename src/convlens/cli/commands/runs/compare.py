@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convlens.cli import options
+from convlens.cli.commands.runs.chosen import with_out
 from convlens.cli.console import print_json, print_table, say
 from convlens.core.errors import ConfigError
 
@@ -28,15 +29,15 @@ def compare(
 ) -> None:
     """Compare runs: their numbers, their settings, and which recipe is better, if one is.
 
-    Runs whose recipes are equal but for the seed are one side. Between two sides the difference
-    of the mean test accuracy is given with its 95 % interval (Welch's), which needs two seeds of
-    each or more.
-
     \b
     Examples:
       convlens compare lenet-1 lenet-modern-1
       convlens compare lenet-1 lenet-2 lenet-3 lenet-4 --png compare.png
       convlens compare runs/lenet-* --json
+
+    Runs whose recipes are equal but for the seed are one side. Between two sides the difference
+    of the mean test accuracy is given with its 95 % interval (Welch's), which needs two seeds of
+    each or more.
     """
     from convlens.report.runs.sides import group
     from convlens.runs.store import open_run
@@ -53,7 +54,8 @@ def compare(
     _print(sides)
     for picture in pictures:
         say(f"picture: {picture}")
-    say(f"next: convlens report {' '.join(runs)} -o report.html")
+    command = f"convlens report {' '.join(runs)} -o report.html"
+    say(f"next: {with_out(command, out)}")
 
 
 def _draw(sides: "Sequence[Side]", png: Path) -> list[str]:

@@ -21,13 +21,13 @@ def report(
 ) -> None:
     """Write one HTML file on one or several runs: numbers, curves, mistakes, recipe, origin.
 
-    It holds its pictures and asks no other host, so it can be handed in, or printed. Of runs that
-    differ in the seed only, the first is shown whole.
-
     \b
     Examples:
       convlens report lenet-modern-1
       convlens report lenet-1 lenet-modern-1 -o comparison.html
+
+    The page holds its pictures and asks no other host, so it can be handed in, or printed. Of runs
+    that differ in the seed only, the first is shown whole.
     """
     from convlens.report.runs.document import save_report
     from convlens.runs.store import open_run
