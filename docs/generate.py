@@ -26,7 +26,8 @@ from convlens.train.optim import TrainConfig
 REFERENCE = Path(__file__).parent / "reference"
 COMMANDS = (
     "train", "evaluate", "predict", "models", "summary", "compare-models", "recipes", "data",
-    "data show", "runs", "runs show", "doctor", "conv", "conv learn", "conv picture",
+    "data show", "runs", "runs show", "compare", "report", "doctor",
+    "conv", "conv learn", "conv picture",
     "study", "study list", "study run", "study values",
     "reproduce",
 )  # fmt: skip

@@ -37,7 +37,8 @@ def test_no_arguments_give_six_examples(convlens: Convlens) -> None:
 
 
 COMMANDS = ["train", "evaluate", "predict", "models", "recipes", "data", "data show", "runs",
-            "runs show", "doctor", "conv", "conv learn", "conv picture"]  # fmt: skip
+            "runs show", "compare", "report", "doctor", "conv", "conv learn",
+            "conv picture"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

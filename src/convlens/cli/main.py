@@ -13,12 +13,13 @@ from convlens.cli.commands import (
     predict,
     recipes,
     reproduce,
-    runs,
     study,
     train,
 )
 from convlens.cli.commands.conv import command as conv
 from convlens.cli.commands.networks import compare_models, models, summary
+from convlens.cli.commands.runs import command as runs
+from convlens.cli.commands.runs import compare, report
 from convlens.cli.console import fail
 from convlens.cli.exit_codes import exit_code
 from convlens.core.errors import ConvLensError
@@ -54,6 +55,8 @@ app.add_typer(study.app)
 app.command()(reproduce.reproduce)
 app.add_typer(data.app)
 app.add_typer(runs.app)
+app.command()(compare.compare)
+app.command()(report.report)
 app.command()(doctor.doctor)
 
 

@@ -47,7 +47,8 @@ tr.good { color: inherit; } tr.good td.mark { color: #00614a; }
   body { font-size: 10.5pt; margin: 0; max-width: none; }
   nav { display: none; }
   h2, h3 { break-after: avoid; }
-  table, figure, pre { break-inside: avoid; }
+  figure, tr { break-inside: avoid; }
+  figure img { max-height: 11cm; }
   pre { white-space: pre-wrap; }
   a { color: inherit; text-decoration: none; }
 }

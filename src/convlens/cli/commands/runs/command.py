@@ -1,10 +1,12 @@
 """`convlens runs`: what has been trained."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from convlens.cli import options
+from convlens.cli.commands.runs import chosen
 from convlens.cli.console import percent, print_json, print_pairs, print_table
 
 if TYPE_CHECKING:
@@ -15,26 +17,44 @@ app = typer.Typer(name="runs", rich_markup_mode=None)
 
 @app.callback(invoke_without_command=True)
 def runs(
-    context: typer.Context, out: options.Out = options.RUNS, as_json: options.Json = False
+    context: typer.Context,
+    recipe: chosen.ByRecipe = None,
+    status: chosen.ByStatus = None,
+    model: chosen.ByModel = None,
+    sort: chosen.Sort = "name",
+    last: chosen.Last = None,
+    out: options.Out = options.RUNS,
+    as_json: options.Json = False,
 ) -> None:
     """List the runs, or show one.
 
     \b
     Examples:
       convlens runs
+      convlens runs --recipe lenet --status finished --sort test
+      convlens runs --last 5 --json
       convlens runs show lenet-modern-1
     """
     if context.invoked_subcommand is not None:
         return
     from convlens.runs.store import list_runs
 
-    found = list_runs(out)
+    there = list_runs(out)
+    found = chosen.choose(there, recipe=recipe, status=status, model=model, sort=sort, last=last)
     if as_json:
-        print_json({"runs": [{"run": str(run.path), **run.summary()} for run in found]})
+        content = [
+            {"run": str(each.run.path), "started": each.started or None, **each.summary}
+            for each in found
+        ]
+        print_json({"runs": content})
     elif found:
         columns = ["run", "status", "epochs", "best validation", "test accuracy", "seconds"]
-        print_table(columns, [_row(run) for run in found])
-        print(f"next: convlens runs show {found[-1].name}")
+        print_table(columns, [_row(each) for each in found])
+        newest = max(found, key=chosen.KEYS["started"]).run
+        print(f"next: {chosen.with_out(f'convlens runs show {newest.name}', out)}")
+    elif there:
+        print(chosen.why_none(there, recipe=recipe, status=status, model=model))
+        print(f"next: {chosen.with_out('convlens runs', out)}")
     else:
         print(f"no runs in {out} yet")
         print("next: convlens train")
@@ -51,13 +71,14 @@ def show(
       convlens runs show lenet-modern-1
       convlens runs show runs/lenet-1 --json
     """
+    from convlens.report.runs.curves import epochs_of
     from convlens.runs.store import open_run
 
     opened = open_run(run, out)
     summary, origin, records = (
         opened.summary(),
         opened.read_json("provenance.json"),
-        _epochs(opened),
+        epochs_of(opened),
     )
     if as_json:
         print_json(
@@ -84,12 +105,27 @@ def show(
         columns = ["epoch", "train loss", "validation loss", "accuracy", "seconds", "images/s"]
         print_table(columns, [_epoch_row(record) for record in records])
     print("files: " + ", ".join(sorted(path.name for path in opened.path.iterdir())))
+    print("next:  " + "\n       ".join(_next(opened, run, out)))
+
+
+def _next(opened: "Run", run: str, out: Path) -> list[str]:
+    """What to type next: test it again, hand it in, compare it with the newest of the others."""
+    from convlens.runs.store import list_runs
+
+    commands = [f"convlens report {run} -o report.html"]
     if opened.weights_path("last").exists():
-        print(f"next:  convlens evaluate {run}")
+        commands.insert(0, f"convlens evaluate {run}")
+    there = list_runs(opened.path.resolve().parent)
+    others = [other for other in there if other.name != opened.name]
+    if others:
+        newest = max(map(chosen.Listed, others), key=chosen.KEYS["started"]).run
+        other = newest.name if Path(run).name == run else Path(run).parent / newest.name
+        commands.append(f"convlens compare {run} {other}")
+    return [chosen.with_out(command, out) for command in commands]
 
 
-def _row(run: "Run") -> list[str]:
-    summary = run.summary()
+def _row(each: chosen.Listed) -> list[str]:
+    run, summary = each.run, each.summary
     best = (summary.get("validation") or {}).get("best")
     seconds = summary.get("seconds")
     return [
@@ -100,28 +136,6 @@ def _row(run: "Run") -> list[str]:
         percent((summary.get("test") or {}).get("accuracy")),
         f"{seconds:.1f}" if seconds is not None else "-",
     ]
-
-
-def _epochs(run: "Run") -> list[dict[str, Any]]:
-    """One row per finished epoch, from the events of its training and its validation."""
-    evaluated: dict[int, dict[str, Any]] = {}
-    epochs: list[dict[str, Any]] = []
-    for record in run.records():
-        if record["event"] == "Evaluated":
-            evaluated[record["epoch"]] = record
-        if record["event"] == "EpochFinished":
-            validation = evaluated[record["epoch"]]
-            epochs.append(
-                {
-                    "epoch": record["epoch"],
-                    "train_loss": record["loss"],
-                    "validation_loss": validation["loss"],
-                    "validation_accuracy": validation["accuracy"],
-                    "seconds": record["seconds"],
-                    "images_per_second": record["images_per_second"],
-                }
-            )
-    return epochs
 
 
 def _epoch_row(epoch: dict[str, Any]) -> list[str]:

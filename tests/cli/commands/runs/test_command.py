@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from tests.cli.conftest import Convlens
+from tests.report.runs.folders import make_run
 
 
 def test_runs_are_listed_in_natural_order(
@@ -56,3 +57,33 @@ def test_a_folder_that_is_no_run_is_refused(convlens: Convlens, tmp_path: Path) 
     result = convlens("runs", "show", tmp_path)
     assert result.code == 3
     assert "not a run folder" in result.err
+
+
+def test_runs_are_filtered_and_sorted(convlens: Convlens, tmp_path: Path) -> None:
+    for number, accuracy in ((1, 0.7), (2, 0.9), (3, None)):
+        make_run(tmp_path, f"lenet-{number}", accuracy=accuracy)
+    listed = convlens("runs", "--out", tmp_path, "--sort", "test", "--json").json["runs"]
+    assert [Path(run["run"]).name for run in listed] == ["lenet-2", "lenet-1", "lenet-3"]
+    assert listed[0]["started"] == "2026-01-01T00:00:02+00:00"
+    last = convlens("runs", "--out", tmp_path, "--last", "1", "--status", "finished")
+    assert "lenet-2" in last.out
+    assert "lenet-1" not in last.out
+    none = convlens("runs", "--out", tmp_path, "--recipe", "lennet")
+    assert (none.code, "did you mean 'lenet'?" in none.out) == (0, True)
+    assert convlens("runs", "--out", tmp_path, "--recipe", "lennet", "--json").json == {"runs": []}
+
+
+def test_an_unknown_status_or_order_is_refused_with_what_there_is(convlens: Convlens) -> None:
+    for option in ("--status", "--sort"):
+        result = convlens("runs", option, "nothing-like-it")
+        assert (result.code, option in result.err) == (2, True)
+
+
+def test_a_run_says_what_to_do_with_it(convlens: Convlens, tmp_path: Path) -> None:
+    make_run(tmp_path, "lenet-1")
+    alone = convlens("runs", "show", tmp_path / "lenet-1").out
+    assert f"next:  convlens report {tmp_path / 'lenet-1'} -o report.html" in alone
+    assert "convlens compare" not in alone
+    make_run(tmp_path, "lenet-2")
+    both = convlens("runs", "show", "lenet-1", "--out", tmp_path).out
+    assert f"convlens compare lenet-1 lenet-2 --out {tmp_path}" in both

@@ -1,0 +1,1 @@
+"""Runs beside each other and on paper: what chance does, curves, mistakes, a page to hand in."""
