@@ -19,6 +19,7 @@ from convlens.data.batches import Batches
 from convlens.nn.auxiliary import classification_loss
 from convlens.train.evaluate import Evaluation, evaluate
 from convlens.train.optim import TrainConfig, build_optimizer, learning_rate
+from convlens.train.optim.build import set_learning_rate
 
 
 class Stepper(Protocol):
@@ -91,8 +92,7 @@ class Classification(Task):
         """The learning rate of the schedule."""
         done = (epoch - 1) * self.num_steps + step - 1
         lr = learning_rate(self.config, done, self.config.epochs * self.num_steps)
-        for group in self.sgd.param_groups:
-            group["lr"] = lr
+        set_learning_rate(self.sgd, lr)
         return lr
 
     def loss(self, batch: tuple[Batch, Labels]) -> Float[Tensor, ""]:

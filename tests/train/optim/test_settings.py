@@ -10,6 +10,8 @@ from convlens.train.optim.settings import TrainConfig
 
 
 def test_nesterov_needs_momentum() -> None:
+    with pytest.raises(ConfigError, match=r"^train\.muon_nesterov: needs train\.muon_momentum"):
+        TrainConfig(muon_momentum=0.0)
     with pytest.raises(ConfigError, match=r"^train\.nesterov: needs train\.momentum above 0$"):
         TrainConfig(nesterov=True)
 

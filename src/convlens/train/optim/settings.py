@@ -22,6 +22,7 @@ class TrainConfig:
 
     epochs: PositiveInt = 10  # passes over the training images
     batch_size: PositiveInt = 128  # images per step
+    optimizer: Literal["sgd", "adamw", "muon"] = "sgd"  # what makes a step of the gradients
     lr: PositiveFloat = 0.1  # the learning rate, at its highest
     schedule: Literal["constant", "step", "cosine", "one-cycle", "knots"] = "constant"  # of the
     # learning rate, by step
@@ -30,9 +31,16 @@ class TrainConfig:
     # multiplies the learning rate by gamma
     gamma: PositiveFloat = 0.1  # the factor of step
     knots: tuple[Knot, ...] = ()  # (share of the training, share of lr), joined by straight lines
-    momentum: Fraction = 0.0
-    nesterov: bool = False
-    weight_decay: NonNegativeFloat = 0.0  # on weights, not on biases
+    momentum: Fraction = 0.0  # of sgd: the share of the last step that is gone again
+    nesterov: bool = False  # of sgd: the gradient counts once more on top of the momentum
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)  # of adamw: the share that is kept of the
+    # averages of the gradient and of its square
+    muon_momentum: Fraction = 0.95  # of muon
+    muon_nesterov: bool = True  # of muon
+    rest: Literal["sgd", "adamw"] = "sgd"  # under muon: the optimiser of the first and last layer,
+    # of biases and norms
+    rest_lr: PositiveFloat = 0.1  # under muon: the learning rate of the rest, at its highest
+    weight_decay: NonNegativeFloat = 0.0  # on weights, not on biases or norms
     seed: NonNegativeInt = 0  # of initial weights and shuffling
     device: str = "auto"  # cpu, cuda, cuda:1, mps; auto: the first GPU, else the CPU
     channels_last: bool = True  # memory layout of images and filters; faster on most machines
@@ -41,6 +49,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.nesterov and not self.momentum:
             raise ConfigError("train.nesterov: needs train.momentum above 0")
+        if self.muon_nesterov and not self.muon_momentum:
+            raise ConfigError("train.muon_nesterov: needs train.muon_momentum above 0")
         self._check_knots()
 
     def _check_knots(self) -> None:
