@@ -93,3 +93,79 @@ def test_a_classification_is_a_model_with_images_and_settings(
     torch.testing.assert_close(task.loss(batches[0]), expected)
     again = evaluate(model, validation)
     assert (task.evaluate().loss, task.evaluate().num_correct) == (again.loss, again.num_correct)
+
+
+def small_network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 5, stride=3), nn.Flatten(), nn.Linear(256, 10))
+
+
+def classification(splits: Splits, config: TrainConfig, num_images: int = 90) -> Classification:
+    train = Batches(splits.train[:num_images], config.images_per_step, Prepare(28), shuffle_seed=0)
+    return Classification(small_network(), train, Batches(splits.test, 50, Prepare(28)), config)
+
+
+def parameters_after(task: Classification, epochs: int) -> list[Tensor]:
+    run(task, epochs=epochs, log_every=10)
+    return [parameter.detach() for parameter in task.model.parameters()]
+
+
+@pytest.mark.parametrize("accumulate", [2, 3, 7])
+def test_accumulated_batches_are_one_larger_batch(small_splits: Splits, accumulate: int) -> None:
+    """Also the last, uneven one: of 90 images, parts of 8 leave one of 2."""
+    config = TrainConfig(lr=0.1, momentum=0.9, epochs=2, schedule="one-cycle")
+    parts = replace(config, batch_size=8, accumulate=accumulate)
+    whole = replace(config, batch_size=8 * accumulate)
+    assert parts.images_per_step == whole.images_per_step
+    found = parameters_after(classification(small_splits, parts), 2)
+    expected = parameters_after(classification(small_splits, whole), 2)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_the_loss_of_accumulated_batches_is_the_mean_over_their_images(
+    small_splits: Splits,
+) -> None:
+    task = classification(small_splits, TrainConfig(batch_size=8, accumulate=4))
+    batch = list(task.epoch(1))[2]
+    assert task.size(batch) == 26
+    expected = nn.functional.cross_entropy(task.model(batch[0]), batch[1])
+    torch.testing.assert_close(task.gradient(batch), expected)
+
+
+def lengths(task: Classification) -> Tensor:
+    gradients = [p.grad for p in task.model.parameters() if p.grad is not None]
+    return torch.cat([gradient.flatten() for gradient in gradients])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 2.0])
+def test_a_longer_gradient_is_shortened_to_the_clip_and_a_shorter_one_left(
+    small_splits: Splits, share: float
+) -> None:
+    probe = classification(small_splits, TrainConfig())
+    probe.gradient(next(iter(probe.epoch(1))))
+    before = lengths(probe).clone()
+    clip = share * before.norm().item()
+    task = classification(small_splits, TrainConfig(clip=clip))
+    task.gradient(next(iter(task.epoch(1))))
+    task.before_update()
+    torch.testing.assert_close(lengths(task), before * min(1.0, share))
+
+
+def test_without_a_clip_the_gradient_is_left(small_splits: Splits) -> None:
+    task = classification(small_splits, TrainConfig())
+    task.gradient(next(iter(task.epoch(1))))
+    before = lengths(task).clone() * 1e6
+    for parameter in task.model.parameters():
+        assert parameter.grad is not None
+        parameter.grad.mul_(1e6)
+    task.before_update()
+    assert torch.equal(lengths(task), before)
+
+
+def test_smoothed_labels_are_trained_on_and_not_validated_on(small_splits: Splits) -> None:
+    task = classification(small_splits, TrainConfig(label_smoothing=0.2))
+    x, y = next(iter(task.epoch(1)))
+    expected = nn.functional.cross_entropy(task.model(x), y, label_smoothing=0.2)
+    torch.testing.assert_close(task.loss((x, y)), expected)
+    assert task.evaluate().loss == evaluate(task.model, task.validation).loss

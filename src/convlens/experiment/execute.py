@@ -70,7 +70,8 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
 
 def training_batches(images: ImageSet, config: TrainConfig, prepare: Prepare) -> Batches:
     """The shuffled batches that a training with these settings sees."""
-    return Batches(images, config.batch_size, prepare, shuffle_seed=derive(config.seed, _SHUFFLE))
+    seed = derive(config.seed, _SHUFFLE)
+    return Batches(images, config.images_per_step, prepare, shuffle_seed=seed)
 
 
 def preparation(config: DataConfig) -> Prepare:

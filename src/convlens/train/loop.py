@@ -107,9 +107,7 @@ def _train_epoch(
     losses = LossMeter(epoch, min(log_every, task.num_steps), task.device)
     for step, batch in enumerate(task.epoch(epoch), start=1):
         lr = task.learning_rate(epoch, step)
-        loss = task.loss(batch)
-        task.optimizer.zero_grad()
-        loss.backward()
+        loss = task.gradient(batch)
         with torch.no_grad():
             task.before_update()
             task.optimizer.step()

@@ -2,7 +2,7 @@
 
 for each epoch:
     for each batch of epoch(n):
-        learning_rate, loss, the gradient, before_update, the optimiser's step, after_step
+        learning_rate, gradient (of the loss), before_update, the optimiser's step, after_step
     evaluate
 """
 
@@ -14,12 +14,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from convlens.core.shapes import Batch, Labels
+from convlens.core.shapes import Batch, Labels, SoftLabels
 from convlens.data.batches import Batches
 from convlens.nn.auxiliary import classification_loss
 from convlens.train.evaluate import Evaluation, evaluate
 from convlens.train.optim import TrainConfig, build_optimizer, learning_rate
 from convlens.train.optim.build import set_learning_rate
+
+LabelledBatch = tuple[Batch, Labels | SoftLabels]
 
 
 class Stepper(Protocol):
@@ -54,6 +56,13 @@ class Task(ABC):
     def loss(self, batch: Any) -> Float[Tensor, ""]:
         """The mean loss of a batch."""
 
+    def gradient(self, batch: Any) -> Float[Tensor, ""]:
+        """The mean loss of a batch; the parameters have its gradient from now on."""
+        loss = self.loss(batch)
+        self.optimizer.zero_grad()
+        loss.backward()
+        return loss.detach()
+
     @abstractmethod
     def size(self, batch: Any) -> int:
         """The number of images in a batch."""
@@ -71,7 +80,11 @@ class Task(ABC):
 
 @final
 class Classification(Task):
-    """A model, images and settings: what a recipe trains."""
+    """A model, images and settings: what a recipe trains.
+
+    A batch of `train` is what one step sees. It goes through the network in parts of
+    `config.batch_size` images, and only one part's maps are in memory at a time.
+    """
 
     def __init__(
         self, model: nn.Module, train: Batches, validation: Batches, config: TrainConfig
@@ -83,7 +96,7 @@ class Classification(Task):
         channels_last = config.channels_last
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
-    def epoch(self, epoch: int) -> Iterable[tuple[Batch, Labels]]:
+    def epoch(self, epoch: int) -> Iterable[LabelledBatch]:
         """The batches in the order of this epoch."""
         self.model.train().to(memory_format=self.memory_format)  # type: ignore[call-overload]
         return self.train.epoch(epoch)
@@ -95,15 +108,33 @@ class Classification(Task):
         set_learning_rate(self.sgd, lr)
         return lr
 
-    def loss(self, batch: tuple[Batch, Labels]) -> Float[Tensor, ""]:
+    def gradient(self, batch: LabelledBatch) -> Float[Tensor, ""]:
+        """That of the mean loss over the whole batch, added up part by part."""
+        size, part = self.size(batch), self.config.batch_size
+        if size <= part:
+            return super().gradient(batch)
+        self.optimizer.zero_grad()
+        total = torch.zeros((), device=self.device)
+        for x, y in zip(batch[0].split(part), batch[1].split(part), strict=True):
+            loss = self.loss((x, y)) * (len(y) / size)
+            loss.backward()
+            total += loss.detach()
+        return total
+
+    def loss(self, batch: LabelledBatch) -> Float[Tensor, ""]:
         """The cross-entropy, with that of auxiliary logits if there are any."""
         x, y = batch
         output = self.model(x.contiguous(memory_format=self.memory_format))
-        return classification_loss(output, y)
+        return classification_loss(output, y, label_smoothing=self.config.label_smoothing)
 
-    def size(self, batch: tuple[Batch, Labels]) -> int:
+    def size(self, batch: LabelledBatch) -> int:
         """The number of labels."""
         return len(batch[1])
+
+    def before_update(self) -> None:
+        """Make the gradients shorter if together they are longer than `config.clip`."""
+        if self.config.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
 
     def evaluate(self) -> Evaluation:
         """Exact averages over the validation images."""

@@ -21,7 +21,8 @@ class TrainConfig:
     """How to train; the defaults are the book's recipe for LeNet (7.6)."""
 
     epochs: PositiveInt = 10  # passes over the training images
-    batch_size: PositiveInt = 128  # images per step
+    batch_size: PositiveInt = 128  # images that go through the network at once
+    accumulate: PositiveInt = 1  # batches whose gradients make one step
     optimizer: Literal["sgd", "adamw", "muon"] = "sgd"  # what makes a step of the gradients
     lr: PositiveFloat = 0.1  # the learning rate, at its highest
     schedule: Literal["constant", "step", "cosine", "one-cycle", "knots"] = "constant"  # of the
@@ -41,10 +42,17 @@ class TrainConfig:
     # of biases and norms
     rest_lr: PositiveFloat = 0.1  # under muon: the learning rate of the rest, at its highest
     weight_decay: NonNegativeFloat = 0.0  # on weights, not on biases or norms
+    clip: NonNegativeFloat = 0.0  # the largest length of all gradients together; 0: any
+    label_smoothing: Fraction = 0.0  # the share of each label that is spread over all classes
     seed: NonNegativeInt = 0  # of initial weights and shuffling
     device: str = "auto"  # cpu, cuda, cuda:1, mps; auto: the first GPU, else the CPU
     channels_last: bool = True  # memory layout of images and filters; faster on most machines
     log_every: PositiveInt = 50  # steps between two records of the training loss
+
+    @property
+    def images_per_step(self) -> int:
+        """The images whose gradients make one step."""
+        return self.batch_size * self.accumulate
 
     def __post_init__(self) -> None:
         if self.nesterov and not self.momentum:
