@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from typer.testing import CliRunner
 
 from convlens.cli.main import app
+from convlens.data.augment.settings import AugmentConfig
 from convlens.data.catalog import DATA_SETS, DataConfig
 from convlens.experiment.recipe import claim, shipped_recipes
 from convlens.models.catalog import MODELS
@@ -51,6 +52,7 @@ def config_page() -> str:
         "Made from the dataclasses by `make docs`. Any of them can be given to `convlens train`\n"
         "as `--set section.key=value`, or written in a recipe's TOML file.\n",
         "## data\n\n" + _table(DataConfig()),
+        "## augment\n\n" + _table(AugmentConfig()),
         "## train\n\n" + _table(TrainConfig()),
         "## model\n\n`model.name` is one of: " + ", ".join(f"`{name}`" for name in MODELS) + ".\n",
     ]

@@ -10,6 +10,8 @@ from torch import nn
 
 from convlens.core.errors import Diverged
 from convlens.core.seed import derive, reproducible
+from convlens.data.augment.apply import Augment
+from convlens.data.augment.settings import AugmentConfig
 from convlens.data.batches import Batches
 from convlens.data.catalog import DataConfig, Splits, load_data, split
 from convlens.data.image_set import ImageSet
@@ -25,7 +27,7 @@ from convlens.train.loop import fit
 from convlens.train.optim import TrainConfig, choose_device
 
 EVALUATION_BATCH = 1_000  # images; large enough to be fast, small enough for any machine
-_INIT, _SHUFFLE = 0, 1  # what the seed of a recipe is used for
+_INIT, _SHUFFLE, _AUGMENT = range(3)  # what the seed of a recipe is used for
 
 
 def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[Listener] = ()) -> Run:
@@ -51,7 +53,7 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
         try:
             fit(
                 model,
-                training_batches(splits.train, recipe.train, prepare),
+                training_batches(splits.train, recipe.train, prepare, recipe.augment),
                 Batches(splits.validation, EVALUATION_BATCH, prepare),
                 recipe.train,
                 listeners=[archive.listen, *listeners],
@@ -68,10 +70,26 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
     return run
 
 
-def training_batches(images: ImageSet, config: TrainConfig, prepare: Prepare) -> Batches:
-    """The shuffled batches that a training with these settings sees."""
-    seed = derive(config.seed, _SHUFFLE)
-    return Batches(images, config.images_per_step, prepare, shuffle_seed=seed)
+def training_batches(
+    images: ImageSet,
+    config: TrainConfig,
+    prepare: Prepare,
+    augment: AugmentConfig | None = None,
+) -> Batches:
+    """The shuffled, augmented batches that a training with these settings sees, one per step."""
+    changes = Augment(
+        augment or AugmentConfig(),
+        seed=derive(config.seed, _AUGMENT),
+        num_images=len(images),
+        num_classes=len(images.class_names),
+    )
+    return Batches(
+        images,
+        config.images_per_step,
+        prepare,
+        shuffle_seed=derive(config.seed, _SHUFFLE),
+        augment=changes,
+    )
 
 
 def preparation(config: DataConfig) -> Prepare:
