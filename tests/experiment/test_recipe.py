@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from convlens.core.config import read_toml, write_toml
 from convlens.core.errors import ConfigError, ConvLensError, UnknownName
+from convlens.data.augment.settings import AugmentConfig
 from convlens.experiment.recipe import SHIPPED, Recipe, claim, load_recipe, resolve, shipped_recipes
 from convlens.models.lenet import LeNetConfig
 from convlens.train.optim import TrainConfig
