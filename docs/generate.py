@@ -26,8 +26,8 @@ from convlens.train.optim import TrainConfig
 
 REFERENCE = Path(__file__).parent / "reference"
 COMMANDS = (
-    "train", "evaluate", "predict", "models", "summary", "compare-models", "recipes", "data",
-    "data show", "runs", "runs show", "doctor", "conv", "conv learn", "conv picture",
+    "train", "lr-find", "evaluate", "predict", "models", "summary", "compare-models", "recipes",
+    "data", "data show", "runs", "runs show", "doctor", "conv", "conv learn", "conv picture",
     "study", "study list", "study run", "study values",
 )  # fmt: skip
 

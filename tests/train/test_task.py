@@ -1,6 +1,7 @@
 """A task of one's own goes through the same loop."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -169,3 +170,62 @@ def test_smoothed_labels_are_trained_on_and_not_validated_on(small_splits: Split
     expected = nn.functional.cross_entropy(task.model(x), y, label_smoothing=0.2)
     torch.testing.assert_close(task.loss((x, y)), expected)
     assert task.evaluate().loss == evaluate(task.model, task.validation).loss
+
+
+def test_the_average_is_evaluated_and_training_goes_on_from_the_weights(
+    small_splits: Splits,
+) -> None:
+    config = TrainConfig(lr=0.1, batch_size=20, epochs=3)
+    averaged = classification(small_splits, replace(config, average=0.9))
+    plain = classification(small_splits, config)
+    found, expected = parameters_after(averaged, 3), parameters_after(plain, 3)
+    assert not any(map(torch.equal, found, expected))
+    assert averaged.evaluate().loss == evaluate(averaged.model, averaged.validation).loss
+    assert averaged.average is not None
+    averaged.average.hide()
+    assert all(map(torch.equal, [p.detach() for p in averaged.model.parameters()], expected))
+
+
+def test_lookahead_evaluates_and_keeps_the_slow_weights(small_splits: Splits) -> None:
+    """Of five steps in an epoch: rounds end after 2, 4 and, with the epoch, 5."""
+    config = TrainConfig(lr=0.1, batch_size=20, lookahead=2, lookahead_share=0.25)
+    task, by_hand = classification(small_splits, config), small_network()
+    slow = [p.detach().clone() for p in by_hand.parameters()]
+    optimizer = torch.optim.SGD(by_hand.parameters(), lr=0.1)
+    for step, (x, y) in enumerate(task.train.epoch(1), start=1):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(by_hand(x), y).backward()
+        optimizer.step()
+        if step in (2, 4, 5):
+            with torch.no_grad():
+                for s, p in zip(slow, by_hand.parameters(), strict=True):
+                    s.add_(0.25 * (p - s))
+                    p.copy_(s)
+    for found, expected in zip(parameters_after(task, 1), slow, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_saved_task_goes_on_to_the_same_bits(small_splits: Splits, epochs: int) -> None:
+    """With all that a task remembers: optimiser, slow and averaged weights, patience."""
+    config = TrainConfig(
+        optimizer="muon", lr=0.05, batch_size=20, epochs=3, schedule="cosine", lookahead=2,
+        average=0.9, patience=5, channels_last=False,
+    )  # fmt: skip
+    straight = classification(small_splits, config)
+    halted, again = classification(small_splits, config), classification(small_splits, config)
+    run(straight, epochs=3, log_every=10)
+    run(halted, epochs=epochs, log_every=10)
+    again.model.load_state_dict(deepcopy(halted.model.state_dict()))
+    again.sgd.load_state_dict(deepcopy(halted.sgd.state_dict()))
+    again.load_state_dict(deepcopy(halted.state_dict()))
+    for epoch in range(epochs + 1, 4):
+        for step, batch in enumerate(again.epoch(epoch), start=1):
+            again.learning_rate(epoch, step)
+            again.gradient(batch)
+            again.sgd.step()
+            again.after_step()
+        again.evaluate()
+    pairs = zip(again.model.parameters(), straight.model.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    assert again.state_dict().keys() == {"average", "lookahead", "stopping"}

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from convlens import __version__
-from convlens.cli.commands import data, doctor, evaluate, predict, recipes, runs, study, train
+from convlens.cli.commands import (
+    data,
+    doctor,
+    evaluate,
+    lr_find,
+    predict,
+    recipes,
+    runs,
+    study,
+    train,
+)
 from convlens.cli.commands.conv import command as conv
 from convlens.cli.commands.networks import compare_models, models, summary
 from convlens.cli.console import fail
@@ -33,6 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(train.train)
+app.command("lr-find")(lr_find.lr_find)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(models.models)

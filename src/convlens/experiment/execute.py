@@ -42,7 +42,7 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
     device = choose_device(recipe.train.device)
     data = load_data(recipe.data)
     splits = _to_device(split(data, recipe.data.validation), device)
-    with reproducible(derive(recipe.train.seed, _INIT)):
+    with reproducible(initial_seed(recipe)):
         model = build(recipe.model_name, recipe.model).to(device)
         run = create_run(recipe.name, out)
         run.write_recipe(recipe.to_table())
@@ -68,6 +68,11 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
             raise KeyboardInterrupt(archive.kept()) from None
         archive.finish("finished", test=test)
     return run
+
+
+def initial_seed(recipe: Recipe) -> int:
+    """What the initial weights are drawn from."""
+    return derive(recipe.train.seed, _INIT)
 
 
 def training_batches(

@@ -24,6 +24,7 @@ from convlens.train.events import (
     FitStarted,
     Listener,
     StepsFinished,
+    Stopped,
 )
 from convlens.train.optim import TrainConfig
 from convlens.train.task import Classification, Task
@@ -80,9 +81,10 @@ def run(
             device=str(task.device),
         ),
     )
+    epoch = 0
     for epoch in range(1, epochs + 1):
         _tell(listeners, EpochStarted(epoch=epoch))
-        trained = _train_epoch(task, epoch, log_every, listeners)
+        trained, whole = _train_epoch(task, epoch, log_every, listeners)
         train_seconds += trained.seconds
         evaluated = _evaluate_epoch(task, epoch)
         if evaluated is not None:
@@ -90,10 +92,14 @@ def run(
         _tell(listeners, trained)
         if checkpoint is not None and evaluated is not None:
             _tell(listeners, Checkpointed(epoch=epoch, best=checkpoint(evaluated)))
+        reason = task.stop(evaluated and evaluated.accuracy, trained.seconds)
+        if reason and not (whole and epoch == epochs):
+            _tell(listeners, Stopped(epoch=epoch, reason=reason))
+            break
     _tell(
         listeners,
         FitFinished(
-            num_epochs=epochs,
+            num_epochs=epoch,
             seconds=time.perf_counter() - started,
             train_seconds=train_seconds,
         ),
@@ -102,8 +108,8 @@ def run(
 
 def _train_epoch(
     task: Task, epoch: int, log_every: int, listeners: Sequence[Listener]
-) -> EpochFinished:
-    started = time.perf_counter()
+) -> tuple[EpochFinished, bool]:
+    started, late = time.perf_counter(), False
     losses = LossMeter(epoch, min(log_every, task.num_steps), task.device)
     for step, batch in enumerate(task.epoch(epoch), start=1):
         lr = task.learning_rate(epoch, step)
@@ -113,16 +119,20 @@ def _train_epoch(
             task.optimizer.step()
         losses.add(loss, task.size(batch))
         task.after_step()
-        if losses.full or step == task.num_steps:
+        late = step < task.num_steps and task.out_of_time(time.perf_counter() - started)
+        if losses.full or late or step == task.num_steps:
             event = StepsFinished(epoch=epoch, step=step, loss=losses.flush(step), lr=lr)
             _tell(listeners, event)
+        if late:
+            break
     seconds = time.perf_counter() - started
-    return EpochFinished(
+    finished = EpochFinished(
         epoch=epoch,
         loss=losses.epoch_mean,
         seconds=seconds,
         images_per_second=losses.num_images / seconds,
     )
+    return finished, not late
 
 
 def _evaluate_epoch(task: Task, epoch: int) -> Evaluated | None:

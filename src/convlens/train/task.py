@@ -7,7 +7,7 @@ for each epoch:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, final
 
 import torch
@@ -19,7 +19,10 @@ from convlens.data.batches import Batches
 from convlens.nn.auxiliary import classification_loss
 from convlens.train.evaluate import Evaluation, evaluate
 from convlens.train.optim import TrainConfig, build_optimizer, learning_rate
+from convlens.train.optim.average import WeightAverage
 from convlens.train.optim.build import set_learning_rate
+from convlens.train.optim.lookahead import Lookahead
+from convlens.train.stopping import Stopping
 
 LabelledBatch = tuple[Batch, Labels | SoftLabels]
 
@@ -73,6 +76,14 @@ class Task(ABC):
     def after_step(self) -> None:  # noqa: B027 - the same
         """Called when the weights have changed."""
 
+    def out_of_time(self, epoch_seconds: float) -> bool:
+        """Whether the epoch ends after this step, after so long a time of training in it."""
+        return False
+
+    def stop(self, accuracy: float | None, epoch_seconds: float) -> str:
+        """Why the training ends after this epoch, in words, or "" if it goes on."""
+        return ""
+
     @abstractmethod
     def evaluate(self) -> Evaluation | None:
         """The averages over the validation images, or None where the loop need not know them."""
@@ -94,16 +105,27 @@ class Classification(Task):
         self.device = train.data.images.device
         self.num_steps, self.num_images = len(train), len(train.data)
         channels_last = config.channels_last
+        self.average = WeightAverage(model, config.average) if config.average else None
+        self.lookahead = (
+            Lookahead(model.parameters(), every=config.lookahead, share=config.lookahead_share)
+            if config.lookahead
+            else None
+        )
+        self.stopping = Stopping(patience=config.patience, seconds=config.time_limit)
+        self._step = 0  # of the training, from 1: the one being taken
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
     def epoch(self, epoch: int) -> Iterable[LabelledBatch]:
         """The batches in the order of this epoch."""
+        if self.average is not None:
+            self.average.hide()
         self.model.train().to(memory_format=self.memory_format)  # type: ignore[call-overload]
         return self.train.epoch(epoch)
 
     def learning_rate(self, epoch: int, step: int) -> float:
         """The learning rate of the schedule."""
-        done = (epoch - 1) * self.num_steps + step - 1
+        self._step = (epoch - 1) * self.num_steps + step
+        done = self._step - 1
         lr = learning_rate(self.config, done, self.config.epochs * self.num_steps)
         set_learning_rate(self.sgd, lr)
         return lr
@@ -136,6 +158,45 @@ class Classification(Task):
         if self.config.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
 
+    def after_step(self) -> None:
+        """Let slow and averaged weights follow."""
+        if self.lookahead is not None:
+            self.lookahead.update(self._step)
+        if self.average is not None:
+            self.average.update(self._step)
+
+    def out_of_time(self, epoch_seconds: float) -> bool:
+        """Whether `config.time_limit` is over."""
+        return self.stopping.after_step(epoch_seconds)
+
+    def stop(self, accuracy: float | None, epoch_seconds: float) -> str:
+        """Why it ends: `config.time_limit` or `config.patience` is over."""
+        return self.stopping.after_epoch(accuracy, epoch_seconds)
+
     def evaluate(self) -> Evaluation:
-        """Exact averages over the validation images."""
+        """Exact averages over the validation images.
+
+        Until the next epoch the model has the weights that were evaluated: with lookahead the slow
+        ones, with an average the averaged ones.
+        """
+        if self.lookahead is not None:
+            self.lookahead.end_round()
+        if self.average is not None:
+            self.average.show()
         return evaluate(self.model, self.validation)
+
+    def state_dict(self) -> dict[str, dict[str, Any]]:
+        """What a training needs to go on, beside the model, the optimiser, and its position.
+
+        Tensors and plain numbers only.
+        """
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def load_state_dict(self, state: Mapping[str, Mapping[str, Any]]) -> None:
+        """What `state_dict` gave, after the model's weights of that time have been loaded."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+
+    def _parts(self) -> dict[str, WeightAverage | Lookahead | Stopping]:
+        parts = {"average": self.average, "lookahead": self.lookahead, "stopping": self.stopping}
+        return {name: part for name, part in parts.items() if part is not None}

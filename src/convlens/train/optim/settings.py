@@ -44,6 +44,13 @@ class TrainConfig:
     weight_decay: NonNegativeFloat = 0.0  # on weights, not on biases or norms
     clip: NonNegativeFloat = 0.0  # the largest length of all gradients together; 0: any
     label_smoothing: Fraction = 0.0  # the share of each label that is spread over all classes
+    lookahead: NonNegativeInt = 0  # steps after which slow weights follow the fast ones; 0: none
+    lookahead_share: Share = 0.5  # of the way that they follow
+    average: Fraction = 0.0  # the share of a moving average of the weights that stays at each
+    # step; the average is then evaluated and kept in place of the weights; 0: none
+    patience: NonNegativeInt = 0  # epochs without a better validation accuracy before the
+    # training ends; 0: it never does
+    time_limit: NonNegativeFloat = 0.0  # seconds of training, after which it ends; 0: none
     seed: NonNegativeInt = 0  # of initial weights and shuffling
     device: str = "auto"  # cpu, cuda, cuda:1, mps; auto: the first GPU, else the CPU
     channels_last: bool = True  # memory layout of images and filters; faster on most machines
