@@ -1,6 +1,6 @@
 """How to train: every setting of a recipe's section `[train]`.
 
-[docs/training.md](../../../docs/training.md) explains them in words.
+docs/training.md explains them in words.
 """
 
 from dataclasses import dataclass
