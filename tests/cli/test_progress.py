@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from convlens.cli.progress import PlainLines, json_line, live_line, progress
+from convlens.cli.progress import PlainLines, json_line, live_line, notes, progress
 from convlens.train.events import (
     EpochFinished,
     EpochStarted,
@@ -14,6 +14,7 @@ from convlens.train.events import (
     Event,
     FitFinished,
     FitStarted,
+    Resumed,
     StepsFinished,
 )
 
@@ -47,13 +48,25 @@ def test_json_progress_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) 
     assert [line["event"] for line in lines] == [type(event).__name__ for event in EVENTS]
 
 
-def test_quiet_listens_to_nothing_and_a_pipe_gets_plain_lines() -> None:
+def test_quiet_listens_to_notes_alone_and_a_pipe_gets_plain_lines() -> None:
     with progress(as_json=False, quiet=True) as listeners:
-        assert listeners == []
+        assert listeners == [notes]
     with progress(as_json=False, quiet=False) as listeners:
         assert [type(listener) for listener in listeners] == [PlainLines]
     with progress(as_json=True, quiet=False) as listeners:
         assert listeners == [json_line]
+
+
+def test_where_a_training_goes_on_is_told_and_its_notes_even_if_quiet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    resumed = Resumed(epoch=3, step=7, notes=("checkpoint-a is damaged",))
+    PlainLines()(resumed)
+    lines = ["note: checkpoint-a is damaged", "going on after step 7 of epoch 3"]
+    assert capsys.readouterr().err.splitlines() == lines
+    for event in (resumed, *EVENTS):
+        notes(event)
+    assert capsys.readouterr().err.splitlines() == lines[:1]
 
 
 class Terminal(io.StringIO):

@@ -1,5 +1,8 @@
 """Seeds for different uses are unrelated, and seeded computation leaves no trace."""
 
+import random
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -55,3 +58,18 @@ def test_afterwards_chance_goes_on_as_if_nothing_had_happened() -> None:
         raise ValueError("on purpose")
     assert torch.equal(torch.rand(3), expected)
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_pythons_and_numpys_chance_are_seeded_and_given_back_too() -> None:
+    def draw() -> tuple[float, float]:
+        return random.random(), np.random.rand()
+
+    before = random.getstate(), np.random.get_state()
+    expected = draw()
+    random.setstate(before[0])
+    np.random.set_state(before[1])
+    with reproducible(5):
+        first = draw()
+    with reproducible(5):
+        assert draw() == first
+    assert draw() == expected

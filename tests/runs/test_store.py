@@ -209,3 +209,25 @@ def test_arrays_that_would_need_pickle_are_refused_and_nothing_is_left(tmp_path:
     with pytest.raises(ValueError, match="allow_pickle"):
         Run(tmp_path).write_arrays("a.npz", {"objects": np.array([{}])})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    def killed(stream: BinaryIO) -> None:
+        stream.write(b"half")
+        (left,) = tmp_path.glob(".a.json.*")
+        (tmp_path / left.name.replace(".a.json.", ".a.json.x")).write_bytes(b"half")
+
+    write_whole(tmp_path / "a.json", killed)
+    (tmp_path / ".hidden").touch()
+    assert len(list(tmp_path.iterdir())) == 3
+    Run(tmp_path).sweep()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", ".hidden"}
+
+
+def test_records_can_be_cut(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    for event in "ABC":
+        run.append_record(event, {})
+    run.sync_records()
+    run.cut_records(2)
+    assert run.records() == [{"event": "A"}, {"event": "B"}]

@@ -2,7 +2,8 @@
 where the loss is no longer finite."""
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, replace
 from itertools import groupby
@@ -30,8 +31,11 @@ from convlens.train.events import (
     StepsFinished,
     Stopped,
 )
-from convlens.train.loop import Checkpoint, LossMeter, fit
+from convlens.train.loop import Checkpoint, LossMeter, fit, run
 from convlens.train.optim import TrainConfig, learning_rate
+from convlens.train.position import Keep, Position
+from convlens.train.state import State, capture, restore
+from convlens.train.task import Classification
 
 CPU = torch.device("cpu")
 NUM_IMAGES = 90  # of which a batch of 20 leaves a last batch of 10, the fifth
@@ -353,6 +357,92 @@ def test_a_meter_is_exact_over_many_small_and_large_losses() -> None:
     meter.add(torch.tensor(6.0), 2)
     assert meter.flush(4) == 6.0
     assert meter.epoch_mean == 12.5 / 8
+
+
+def task(model: nn.Module, splits: Splits, config: TrainConfig) -> Classification:
+    train = Batches(splits.train[:NUM_IMAGES], config.batch_size, Prepare(28), shuffle_seed=1)
+    return Classification(model, train, Batches(splits.test[:30], 20, Prepare(28)), config)
+
+
+def copied(state: State) -> State:
+    tensors = {name: tensor.detach().clone() for name, tensor in state.tensors.items()}
+    return State(tensors=tensors, numbers=deepcopy(state.numbers))
+
+
+def test_a_training_goes_on_from_any_step_as_if_it_had_never_stopped(small_splits: Splits) -> None:
+    """Weights and events are the same; only those told before are missing."""
+    config = replace(CONFIG, momentum=0.9, schedule="one-cycle")
+    kept: list[tuple[int, Position, State, int]] = []
+    events: list[Event] = []
+    whole = task(network(), small_splits, config)
+
+    def keep(step: int, position: Callable[[], Position]) -> None:
+        kept.append((step, position(), copied(capture(whole.model, whole.sgd)), len(events)))
+
+    run(whole, epochs=2, log_every=2, listeners=[events.append], keep=keep)
+    assert [step for step, *_ in kept] == [1, 2, 3, 4, 5, 0] * 2
+    for step, position, state, num_events in kept:
+        assert position.step == step
+        part = task(network(seed=9), small_splits, config)
+        restore(state, part.model, part.sgd)
+        again: list[Event] = []
+        run(part, epochs=2, log_every=2, listeners=[again.append], start=position)
+        num_repeated = 1 + (position.step > 0)  # FitStarted, and EpochStarted in mid-epoch
+        repeated, rest = again[:num_repeated], again[num_repeated:]
+        assert [told(e) for e in repeated] == ["FitStarted", f"EpochStarted {position.epoch}"][
+            :num_repeated
+        ]
+        told_after = without_times([asdict(e) for e in events[num_events:]])
+        assert without_times([asdict(e) for e in rest]) == told_after
+        assert weights(part.model) == weights(whole.model)
+        seconds = next(e for e in again if isinstance(e, FitFinished)).seconds
+        assert seconds > position.seconds >= position.train_seconds + position.epoch_seconds
+
+
+def test_what_keeping_takes_is_no_training(
+    small_splits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that moves only while something is kept."""
+    now = [0.0]
+
+    def keep(step: int, position: Callable[[], Position]) -> None:
+        now[0] += 1_000
+
+    class Tick:
+        def __call__(self) -> float:
+            now[0] += 0.001
+            return now[0]
+
+    monkeypatch.setattr(time, "perf_counter", Tick())
+    events: list[Event] = []
+    some = task(network(), small_splits, CONFIG)
+    run(some, epochs=1, log_every=2, listeners=[events.append], keep=keep)
+    epoch = next(e for e in events if isinstance(e, EpochFinished))
+    assert epoch.seconds < 1
+    assert isinstance(events[-1], FitFinished) and events[-1].seconds > 6_000
+
+
+def test_what_keeping_raises_ends_the_training(small_splits: Splits) -> None:
+    def stop(step: int, position: Callable[[], Position]) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    stopping: Keep = stop
+    events: list[Event] = []
+    some = task(network(), small_splits, CONFIG)
+    with pytest.raises(KeyboardInterrupt):
+        run(some, epochs=1, log_every=1, listeners=[events.append], keep=stopping)
+    assert told(events[-1]) == "StepsFinished 1 3"
+
+
+def test_a_position_is_not_given_where_a_loss_before_it_was_not_finite(
+    small_splits: Splits,
+) -> None:
+    kept: list[Position] = []
+    some = task(NotFinite(3, torch.nan), small_splits, CONFIG)
+    with pytest.raises(Diverged, match="at step 3 of epoch 1"):
+        run(some, epochs=1, log_every=50, keep=lambda step, position: kept.append(position()))
+    assert [position.step for position in kept] == [1, 2]
 
 
 def test_images_may_have_any_size_and_channels() -> None:

@@ -2,7 +2,7 @@
 
 0    good
 1    a checked answer is wrong, or a check failed
-2    usage or configuration
+2    usage or configuration, also a batch that does not fit into memory
 3    missing or bad data, run or weights
 4    the training diverged
 130  interrupted

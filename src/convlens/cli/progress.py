@@ -18,16 +18,18 @@ from convlens.train.events import (
     FitFinished,
     FitStarted,
     Listener,
+    Resumed,
     StepsFinished,
     Stopped,
 )
+from convlens.train.position import told
 
 
 @contextmanager
 def progress(*, as_json: bool, quiet: bool) -> Generator[list[Listener]]:
-    """The listeners that suit: none if quiet; a live line only on a terminal."""
+    """The listeners that suit: only notes if quiet; a live line only on a terminal."""
     if quiet:
-        yield []
+        yield [notes]
     elif as_json:
         yield [json_line]
     elif sys.stderr.isatty():
@@ -35,6 +37,13 @@ def progress(*, as_json: bool, quiet: bool) -> Generator[list[Listener]]:
             yield [listener]
     else:
         yield [PlainLines()]
+
+
+def notes(event: Event) -> None:
+    """What one must know even if one wants no progress."""
+    if isinstance(event, Resumed):
+        for note in event.notes:
+            say(f"note: {note}")
 
 
 def json_line(event: Event) -> None:
@@ -52,6 +61,9 @@ class PlainLines:
     def __call__(self, event: Event) -> None:
         """Say the line that this event completes, if it completes one."""
         match event:
+            case Resumed():
+                for line in resumed_lines(event):
+                    say(line)
             case FitStarted():
                 self._num_epochs = event.num_epochs
                 say(started_line(event))
@@ -64,6 +76,11 @@ class PlainLines:
                 say(stopped_line(event))
             case _:
                 pass
+
+
+def resumed_lines(event: Resumed) -> list[str]:
+    """Where a training goes on, and what to know of it."""
+    return [*(f"note: {note}" for note in event.notes), f"going on {told(event.epoch, event.step)}"]
 
 
 def started_line(event: FitStarted) -> str:
@@ -112,6 +129,9 @@ def live_line() -> Generator[Listener]:
         def listen(event: Event) -> None:
             nonlocal started, accuracy
             match event:
+                case Resumed():
+                    for line in resumed_lines(event):
+                        console.print(line, highlight=False, soft_wrap=True)
                 case FitStarted():
                     started = event
                     console.print(started_line(event), highlight=False)

@@ -7,6 +7,7 @@
       DataError    (OSError)     missing or corrupt data; says file, place and remedy
       RunError                   a run or its weights that cannot be used; says why
       Diverged     (ArithmeticError) the loss is no longer finite; says where
+      OutOfMemory  (MemoryError) more memory than there is; says what would fit
 
 Each also is the built-in error a Python programmer would expect, so `except ValueError`
 works too. Anything else that is raised is a fault of ConvLens and shows its traceback.
@@ -47,3 +48,7 @@ class RunError(ConvLensError):
 
 class Diverged(ConvLensError, ArithmeticError):  # noqa: N818 - reads as what happened
     """A training whose loss is no longer finite."""
+
+
+class OutOfMemory(ConvLensError, MemoryError):  # noqa: N818 - reads as what happened
+    """A computation that wants more memory than there is."""

@@ -235,7 +235,8 @@ class _BookTask(Task):
         self.memory_format = memory_format
         self.model.to(memory_format=memory_format)  # pyright: ignore[reportCallIssue]
 
-    def epoch(self, epoch: int) -> Iterable[Any]:
+    def epoch(self, epoch: int, start: int = 0) -> Iterable[Any]:
+        assert start == 0, "a reader's batches come in an order of their own"
         self.trainer.epoch_started = time.perf_counter()
         self.model.train()
         return map(self.trainer.prepare_batch, self.trainer.train_dataloader)

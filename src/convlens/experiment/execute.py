@@ -1,14 +1,14 @@
 """From a recipe to a run: load, build, train, test once, and keep it all."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, final
 
 import torch
 from torch import nn
 
-from convlens.core.errors import Diverged
+from convlens.core.errors import Diverged, OutOfMemory, RunError
 from convlens.core.seed import derive, reproducible
 from convlens.data.augment.apply import Augment
 from convlens.data.augment.settings import AugmentConfig
@@ -16,18 +16,51 @@ from convlens.data.batches import Batches
 from convlens.data.catalog import DataConfig, Splits, load_data, split
 from convlens.data.image_set import ImageSet
 from convlens.data.transform import Prepare
+from convlens.experiment.archive import Archive, writing
+from convlens.experiment.interruption import interruptible
+from convlens.experiment.memory import evaluation_shortage, is_shortage, training_shortage
 from convlens.experiment.recipe import Recipe, resolve
-from convlens.models.catalog import build, num_parameters
-from convlens.runs.checkpoint import load_weights, save_weights
+from convlens.models.catalog import build
+from convlens.runs.checkpoint import load_weights
+from convlens.runs.lock import locked
+from convlens.runs.pair import CheckpointPair, Saved
 from convlens.runs.provenance import provenance
 from convlens.runs.store import RUNS_FOLDER, Run, create_run
 from convlens.train.evaluate import Evaluation, evaluate, measure, predict_logits
-from convlens.train.events import EpochFinished, Evaluated, Event, FitFinished, Listener
-from convlens.train.loop import fit
+from convlens.train.events import Listener
+from convlens.train.loop import run as fit
 from convlens.train.optim import TrainConfig, choose_device
+from convlens.train.task import Classification
 
 EVALUATION_BATCH = 1_000  # images; large enough to be fast, small enough for any machine
 _INIT, _SHUFFLE, _AUGMENT = range(3)  # what the seed of a recipe is used for
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Material:
+    """What a training is made of: images and a device, both there."""
+
+    device: torch.device
+    splits: Splits  # on the device
+    data_md5: Mapping[str, str]  # of the files, by name
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "Material":
+        """What `recipe` asks for.
+
+        Raises:
+            ConfigError, UnknownName, DataError: it is not to be had.
+        """
+        device = choose_device(recipe.train.device)
+        data = load_data(recipe.data)
+        splits = split(data, recipe.data.validation)
+        return cls(
+            device=device,
+            splits=Splits(
+                splits.train.to(device), splits.validation.to(device), splits.test.to(device)
+            ),
+            data_md5={Path(file.path).name: file.md5 for file in data.files},
+        )
 
 
 def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[Listener] = ()) -> Run:
@@ -36,43 +69,78 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
     Raises:
         ConfigError, UnknownName, ShapeError: the recipe cannot be run; no folder is left.
         DataError: the data cannot be used; no folder is left.
-        RunError: `out` cannot be written.
+        RunError: `out` cannot be written, or not any longer.
+        OutOfMemory: a step wants more than there is; says what would fit.
         Diverged: the loss is no longer finite; the folder holds the last good weights.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; says what was saved, and how to go on.
     """
-    device = choose_device(recipe.train.device)
-    data = load_data(recipe.data)
-    splits = _to_device(split(data, recipe.data.validation), device)
-    with reproducible(initial_seed(recipe)):
-        model = build(recipe.model_name, recipe.model).to(device)
+    material = Material.of(recipe)
+    with initial_chance(recipe):
+        model = build(recipe.model_name, recipe.model).to(material.device)
         run = create_run(recipe.name, out)
-        run.write_recipe(recipe.to_table())
-        md5 = {Path(file.path).name: file.md5 for file in data.files}
-        run.write_json("provenance.json", provenance(device, md5))
-        archive = _Archive(run, model, recipe)
-        prepare = preparation(recipe.data)
-        try:
-            fit(
-                model,
-                training_batches(splits.train, recipe.train, prepare, recipe.augment),
-                Batches(splits.validation, EVALUATION_BATCH, prepare),
-                recipe.train,
-                listeners=[archive.listen, *listeners],
-                checkpoint=archive.checkpoint,
-            )
-            test = _test(run, model, Batches(splits.test, EVALUATION_BATCH, prepare))
-        except Diverged as error:
-            archive.finish("diverged", error=error.what)
-            raise Diverged(error.what, fix=f"{error.fix}\n{archive.kept()}") from None
-        except KeyboardInterrupt:
-            archive.finish("interrupted")
-            raise KeyboardInterrupt(archive.kept()) from None
-        archive.finish("finished", test=test)
+        with locked(run.path):
+            with writing(run, lambda: "name another folder with --out"):
+                run.write_recipe(recipe.to_table())
+                origin = provenance(material.device, material.data_md5)
+                run.write_json("provenance.json", origin)
+            train_into(run, recipe, model, material, listeners, pair=CheckpointPair(run.path))
     return run
 
 
-def initial_seed(recipe: Recipe) -> int:
-    """What the initial weights are drawn from."""
-    return derive(recipe.train.seed, _INIT)
+def initial_chance(recipe: Recipe) -> AbstractContextManager[None]:
+    """Inside, chance is as at the start of a training by `recipe`."""
+    return reproducible(derive(recipe.train.seed, _INIT))
+
+
+def train_into(
+    run: Run,
+    recipe: Recipe,
+    model: nn.Module,
+    material: Material,
+    listeners: Sequence[Listener],
+    *,
+    pair: CheckpointPair,
+    saved: Saved | None = None,
+) -> None:
+    """Train `model` from its start, or from where `saved` was made, and test it once.
+
+    The caller holds the lock of the folder. Raises as `execute` does.
+    """
+    prepare, splits = preparation(recipe.data), material.splits
+    train = training_batches(splits.train, recipe.train, prepare, recipe.augment)
+    validation = Batches(splits.validation, EVALUATION_BATCH, prepare)
+    task = Classification(model, train, validation, recipe.train)
+    with interruptible() as interruption:
+        archive = Archive(run, recipe, task, interruption, pair)
+        start = archive.go_on(saved)
+        try:
+            fit(
+                task,
+                epochs=recipe.train.epochs,
+                log_every=recipe.train.log_every,
+                listeners=[archive.listen, *listeners],
+                checkpoint=archive.checkpoint,
+                keep=archive.keep,
+                start=start,
+            )
+            archive.rest()
+            with writing(run, archive.going_on):
+                test = _test(run, model, Batches(splits.test, EVALUATION_BATCH, prepare))
+            archive.finish("finished", test=test)
+        except Diverged as error:
+            archive.finish("diverged", error=error.what)
+            raise Diverged(error.what, fix=f"{error.fix}\n{archive.kept()}") from None
+        except RunError as error:
+            archive.finish("failed", error=error.what)
+            raise
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(archive.interrupted()) from None
+        except (MemoryError, RuntimeError) as error:
+            if not is_shortage(error):
+                raise
+            shortage = _shortage(recipe, material.device, evaluating=archive.evaluating)
+            archive.finish("failed", error=shortage.what)
+            raise shortage from None
 
 
 def training_batches(
@@ -151,82 +219,7 @@ def _test(run: Run, model: nn.Module, batches: Batches) -> Evaluation:
     return measure(logits, labels)
 
 
-def _to_device(splits: Splits, device: torch.device) -> Splits:
-    return Splits(splits.train.to(device), splits.validation.to(device), splits.test.to(device))
-
-
-@final
-class _Archive:
-    """Writes a training into its run folder: each event, the weights, how it ended."""
-
-    def __init__(self, run: Run, model: nn.Module, recipe: Recipe) -> None:
-        self.run = run
-        self.model = model
-        self.recipe = recipe
-        self.last: Evaluated | None = None  # validation after the last epoch whose weights are kept
-        self.best: Evaluated | None = None
-        self.epochs: list[EpochFinished] = []
-        self.seconds: float | None = None
-
-    def listen(self, event: Event) -> None:
-        self.run.append_record(type(event).__name__, asdict(event))
-        if isinstance(event, EpochFinished):
-            self.epochs.append(event)
-        if isinstance(event, FitFinished):
-            self.seconds = event.seconds
-
-    def checkpoint(self, evaluated: Evaluated) -> bool:
-        about = {
-            "model": self.recipe.model_name,
-            "epoch": evaluated.epoch,
-            "validation_accuracy": evaluated.accuracy,
-        }
-        best = self.best is None or evaluated.accuracy > self.best.accuracy
-        save_weights(self.run.weights_path("last"), self.model, about)
-        self.last = evaluated
-        if best:
-            save_weights(self.run.weights_path("best"), self.model, about)
-            self.best = evaluated
-        return best
-
-    def kept(self) -> str:
-        """Where the last good weights are, in a sentence."""
-        if self.last is None:
-            return f"no epoch was finished, so {self.run.path} holds no weights"
-        return f"the weights after epoch {self.last.epoch} are in {self.run.weights_path('last')}"
-
-    def finish(self, status: str, *, test: Evaluation | None = None, error: str = "") -> None:
-        train_seconds = sum(epoch.seconds for epoch in self.epochs)
-        num_images = sum(epoch.seconds * epoch.images_per_second for epoch in self.epochs)
-        summary: dict[str, Any] = {
-            "version": 1,
-            "status": status,
-            **({"error": error} if error else {}),
-            "recipe": self.recipe.name,
-            "model": self.recipe.model_name,
-            "num_parameters": num_parameters(self.model),
-            "epochs": len(self.epochs),
-            "validation": {
-                "images": self.recipe.data.validation,
-                "last": _validation(self.last),
-                "best": _validation(self.best),
-            },
-            "test": _test_summary(test),
-            "train_loss": self.epochs[-1].loss if self.epochs else None,
-            "seconds": self.seconds,
-            "train_seconds": train_seconds,
-            "images_per_second": num_images / train_seconds if train_seconds else None,
-        }
-        self.run.write_json("summary.json", summary)
-
-
-def _validation(evaluated: Evaluated | None) -> Mapping[str, Any] | None:
-    if evaluated is None:
-        return None
-    return {"epoch": evaluated.epoch, "loss": evaluated.loss, "accuracy": evaluated.accuracy}
-
-
-def _test_summary(test: Evaluation | None) -> Mapping[str, Any] | None:
-    if test is None:
-        return None
-    return {"loss": test.loss, "accuracy": test.accuracy, "num_images": test.num_images}
+def _shortage(recipe: Recipe, device: torch.device, *, evaluating: bool) -> OutOfMemory:
+    if evaluating:
+        return evaluation_shortage(EVALUATION_BATCH)
+    return training_shortage(recipe, device)

@@ -1,8 +1,7 @@
 """The learning-rate sweep of a recipe; it writes no run folder."""
 
-from convlens.core.seed import reproducible
 from convlens.data.catalog import load_data, split
-from convlens.experiment.execute import initial_seed, preparation, training_batches
+from convlens.experiment.execute import initial_chance, preparation, training_batches
 from convlens.experiment.recipe import Recipe
 from convlens.models.catalog import build
 from convlens.train.finder import Sweep, sweep
@@ -21,6 +20,6 @@ def find_lr(
     device = choose_device(recipe.train.device)
     images = split(load_data(recipe.data), recipe.data.validation).train.to(device)
     batches = training_batches(images, recipe.train, preparation(recipe.data), recipe.augment)
-    with reproducible(initial_seed(recipe)):
+    with initial_chance(recipe):
         model = build(recipe.model_name, recipe.model).to(device)
         return sweep(model, batches, recipe.train, low=low, high=high, num_steps=num_steps)

@@ -1,19 +1,13 @@
-"""Weights on disk: safetensors files, which hold numbers and never code.
+"""Weights on disk: sealed safetensors files, which hold numbers and never code."""
 
-Source: https://github.com/huggingface/safetensors for the format.
-"""
-
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 from torch import Tensor, nn
 
 from convlens.core.errors import RunError
-from convlens.runs.store import write_whole
+from convlens.runs.seal import read_sealed, write_sealed
 
 
 def save_weights(path: Path, model: nn.Module, about: Mapping[str, Any]) -> None:
@@ -21,9 +15,7 @@ def save_weights(path: Path, model: nn.Module, about: Mapping[str, Any]) -> None
 
     `about` (epoch, accuracy, model) goes into the file's own metadata.
     """
-    tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
-    data = safetensors.torch.save(tensors, metadata={"convlens": json.dumps(about)})
-    write_whole(path, lambda stream: stream.write(data))
+    write_sealed(path, model.state_dict(), about)
 
 
 def load_weights(path: Path, model: nn.Module) -> dict[str, Any]:
@@ -34,13 +26,9 @@ def load_weights(path: Path, model: nn.Module) -> dict[str, Any]:
             the model is unchanged.
     """
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get("convlens", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors, about = read_sealed(path, required=False)
     except FileNotFoundError:
         raise RunError(f"{path}: no such weights", fix="train again: convlens train") from None
-    except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:
-        raise RunError(f"{path}: not a whole safetensors file: {error}") from None
     _refuse_others(path, tensors, model.state_dict())
     model.load_state_dict(tensors)
     return about

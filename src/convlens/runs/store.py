@@ -6,6 +6,9 @@
     summary.json                how it ended; written when it has
     weights-last.safetensors    after the last finished epoch
     weights-best.safetensors    after the epoch with the best validation accuracy
+    checkpoint-a.safetensors    while it trains: all that is needed to go on, ...
+    checkpoint-b.safetensors    ... the newer one and the one before, in turns
+    lock                        while a process is at work on it: which one
     predictions.npz             labels and logits of the test images
     curves.png, curves.svg      loss and accuracy by epoch
 
@@ -29,11 +32,12 @@ from convlens.core.names import natural_key, suggestion
 from convlens.runs import record
 
 RUNS_FOLDER = Path("runs")
+_PART = ".part"  # ends the names of files that are being written
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file by `write(stream)` so that `path` is the old file or the new, never half."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
     try:
         with os.fdopen(handle, "wb") as stream:
             write(stream)
@@ -110,9 +114,26 @@ class Run:
             lambda stream: np.savez_compressed(stream, allow_pickle=False, **arrays),
         )
 
+    def sweep(self) -> None:
+        """Remove what writers that were killed left half written; nobody may be writing."""
+        for path in self.path.glob(f".*{_PART}"):
+            path.unlink(missing_ok=True)
+
     def append_record(self, event: str, fields: Mapping[str, Any]) -> None:
         """Add a line to metrics.jsonl."""
         record.append(self.path / "metrics.jsonl", event, fields)
+
+    def cut_records(self, num_records: int) -> None:
+        """Keep only the first lines of metrics.jsonl.
+
+        Raises:
+            RunError: there are fewer, or the file is damaged.
+        """
+        record.cut(self.path / "metrics.jsonl", num_records)
+
+    def sync_records(self) -> None:
+        """See the lines of metrics.jsonl onto the disk."""
+        record.sync(self.path / "metrics.jsonl")
 
     def records(self) -> list[record.Record]:
         """The lines of metrics.jsonl so far.

@@ -1,8 +1,9 @@
 """What happens in a training, told to whoever listens. Listeners read; they never steer.
 
+    Resumed                      if the training goes on from a checkpoint
     FitStarted
     for each epoch:
-        EpochStarted
+        EpochStarted             also in mid-epoch, if it goes on from there
         for each step:
             StepsFinished        every `log_every` steps, and at the epoch's end
         Evaluated                the validation images, exactly
@@ -17,6 +18,15 @@ drawing the loop where its events are defined.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resumed:
+    """A training that was stopped is about to go on; it leaves no record."""
+
+    epoch: int
+    step: int  # of the epoch: the last one finished; 0: none of this epoch
+    notes: tuple[str, ...]  # what to know: a damaged checkpoint, another machine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +103,8 @@ class FitFinished:
 
 
 Event = (
-    FitStarted
+    Resumed
+    | FitStarted
     | EpochStarted
     | StepsFinished
     | Evaluated

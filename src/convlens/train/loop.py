@@ -1,12 +1,15 @@
 """The training loop, on one screen.
 
 It takes steps, watches the loss and tells `events`; what a step's loss is, and of which batch, a
-`Task` says. It knows no files and no terminal.
+`Task` says. It knows no files and no terminal. It can start at any `Position` and tells its own
+to `keep`, so a training goes on where another process left it.
 """
 
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import final
 
 import torch
@@ -27,6 +30,7 @@ from convlens.train.events import (
     Stopped,
 )
 from convlens.train.optim import TrainConfig
+from convlens.train.position import START, Keep, Position
 from convlens.train.task import Classification, Task
 
 Checkpoint = Callable[[Evaluated], bool]  # writes the weights; tells whether they are the best
@@ -65,13 +69,15 @@ def run(
     log_every: int,
     listeners: Sequence[Listener] = (),
     checkpoint: Checkpoint | None = None,
+    keep: Keep = lambda step, position: None,
+    start: Position = START,
 ) -> None:
-    """Take the steps of `task`, epoch by epoch, and evaluate it after each.
+    """Take the steps of `task` from `start` on, epoch by epoch, and evaluate it after each.
 
     Raises:
         Diverged: the loss is no longer finite; says where.
     """
-    started, train_seconds = time.perf_counter(), 0.0
+    began, at = time.perf_counter() - start.seconds, start
     _tell(
         listeners,
         FitStarted(
@@ -81,11 +87,10 @@ def run(
             device=str(task.device),
         ),
     )
-    epoch = 0
-    for epoch in range(1, epochs + 1):
+    epoch = start.epoch - 1
+    for epoch in range(start.epoch, epochs + 1):
         _tell(listeners, EpochStarted(epoch=epoch))
-        trained, whole = _train_epoch(task, epoch, log_every, listeners)
-        train_seconds += trained.seconds
+        trained, whole = _train_epoch(task, at, log_every, listeners, keep)
         evaluated = _evaluate_epoch(task, epoch)
         if evaluated is not None:
             _tell(listeners, evaluated)
@@ -93,25 +98,31 @@ def run(
         if checkpoint is not None and evaluated is not None:
             _tell(listeners, Checkpointed(epoch=epoch, best=checkpoint(evaluated)))
         reason = task.stop(evaluated and evaluated.accuracy, trained.seconds)
-        if reason and not (whole and epoch == epochs):
+        stopped = bool(reason) and not (whole and epoch == epochs)
+        if stopped:
             _tell(listeners, Stopped(epoch=epoch, reason=reason))
+        at = Position(
+            epoch=(epochs if stopped else epoch) + 1,
+            train_seconds=at.train_seconds + trained.seconds,
+            seconds=time.perf_counter() - began,
+        )
+        keep(0, partial(replace, at))
+        if stopped:
             break
+    seconds = time.perf_counter() - began
     _tell(
         listeners,
-        FitFinished(
-            num_epochs=epoch,
-            seconds=time.perf_counter() - started,
-            train_seconds=train_seconds,
-        ),
+        FitFinished(num_epochs=epoch, seconds=seconds, train_seconds=at.train_seconds),
     )
 
 
 def _train_epoch(
-    task: Task, epoch: int, log_every: int, listeners: Sequence[Listener]
+    task: Task, start: Position, log_every: int, listeners: Sequence[Listener], keep: Keep
 ) -> tuple[EpochFinished, bool]:
-    started, late = time.perf_counter(), False
+    epoch, began, late = start.epoch, time.perf_counter() - start.epoch_seconds, False
     losses = LossMeter(epoch, min(log_every, task.num_steps), task.device)
-    for step, batch in enumerate(task.epoch(epoch), start=1):
+    losses.go_on(start)
+    for step, batch in enumerate(task.epoch(epoch, start.step), start=start.step + 1):
         lr = task.learning_rate(epoch, step)
         loss = task.gradient(batch)
         with torch.no_grad():
@@ -119,13 +130,16 @@ def _train_epoch(
             task.optimizer.step()
         losses.add(loss, task.size(batch))
         task.after_step()
-        late = step < task.num_steps and task.out_of_time(time.perf_counter() - started)
+        late = step < task.num_steps and task.out_of_time(time.perf_counter() - began)
         if losses.full or late or step == task.num_steps:
             event = StepsFinished(epoch=epoch, step=step, loss=losses.flush(step), lr=lr)
             _tell(listeners, event)
+        paused = time.perf_counter()
+        keep(step, partial(losses.position, start, step, paused - began))
+        began += time.perf_counter() - paused  # what is kept is no training
         if late:
             break
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - began
     finished = EpochFinished(
         epoch=epoch,
         loss=losses.epoch_mean,
@@ -194,13 +208,40 @@ class LossMeter:
         Raises:
             Diverged: one of the losses is not finite.
         """
-        losses = self._losses[: len(self._sizes)].tolist()
-        for step, loss in enumerate(losses, start=last_step - len(losses) + 1):
-            if not math.isfinite(loss):
-                raise _diverged(f"the loss became {loss} at step {step} of epoch {self.epoch}")
+        losses = self._fetch(last_step)
         total = math.fsum(loss * size for loss, size in zip(losses, self._sizes, strict=True))
         num_images = sum(self._sizes)
         self._total += total
         self.num_images += num_images
         self._sizes.clear()
         return total / num_images
+
+    def go_on(self, position: Position) -> None:
+        """Take over the losses of the epoch's steps before `position`."""
+        self._losses[: len(position.losses)] = torch.tensor(position.losses)
+        self._sizes = list(position.sizes)
+        self._total, self.num_images = position.told_loss, position.told_images
+
+    def position(self, start: Position, step: int, epoch_seconds: float) -> Position:
+        """After `step`, in a training that went on from `start` in this epoch.
+
+        Raises:
+            Diverged: one of the losses that have not been told is not finite.
+        """
+        return replace(
+            start,
+            step=step,
+            losses=tuple(self._fetch(step)),
+            sizes=tuple(self._sizes),
+            told_loss=self._total,
+            told_images=self.num_images,
+            epoch_seconds=epoch_seconds,
+            seconds=start.seconds + epoch_seconds - start.epoch_seconds,
+        )
+
+    def _fetch(self, last_step: int) -> list[float]:
+        losses = self._losses[: len(self._sizes)].tolist()
+        for step, loss in enumerate(losses, start=last_step - len(losses) + 1):
+            if not math.isfinite(loss):
+                raise _diverged(f"the loss became {loss} at step {step} of epoch {self.epoch}")
+        return losses

@@ -1,7 +1,7 @@
 """A task: what the loop takes steps in, without knowing what a batch or its loss is.
 
 for each epoch:
-    for each batch of epoch(n):
+    for each batch of epoch(n, start=0):
         learning_rate, gradient (of the loss), before_update, the optimiser's step, after_step
     evaluate
 """
@@ -48,8 +48,9 @@ class Task(ABC):
     num_images: int  # in an epoch
 
     @abstractmethod
-    def epoch(self, epoch: int) -> Iterable[Any]:
-        """The batches of an epoch, counted from 1; the model is in training mode then."""
+    def epoch(self, epoch: int, start: int = 0) -> Iterable[Any]:
+        """The batches of an epoch, counted from 1, from its step `start` on; the model is in
+        training mode then."""
 
     @abstractmethod
     def learning_rate(self, epoch: int, step: int) -> float:
@@ -114,13 +115,15 @@ class Classification(Task):
         self.stopping = Stopping(patience=config.patience, seconds=config.time_limit)
         self._step = 0  # of the training, from 1: the one being taken
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        # Now, and not in `epoch`: a training that goes on may have its evaluation alone before it.
+        model.to(memory_format=self.memory_format)  # type: ignore[call-overload]
 
-    def epoch(self, epoch: int) -> Iterable[LabelledBatch]:
-        """The batches in the order of this epoch."""
+    def epoch(self, epoch: int, start: int = 0) -> Iterable[LabelledBatch]:
+        """The batches in the order of this epoch, from step `start` on."""
         if self.average is not None:
             self.average.hide()
-        self.model.train().to(memory_format=self.memory_format)  # type: ignore[call-overload]
-        return self.train.epoch(epoch)
+        self.model.train()
+        return self.train.epoch(epoch, start=start)
 
     def learning_rate(self, epoch: int, step: int) -> float:
         """The learning rate of the schedule."""

@@ -1,17 +1,14 @@
 """`convlens train`, as a user meets it."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from convlens.cli.main import run
+from convlens.experiment import execute as execution
 from convlens.runs.record import without_times
 from convlens.runs.store import Run
 from tests.cli.conftest import Convlens
@@ -172,30 +169,81 @@ def test_a_diverging_training_exits_4_and_keeps_what_was_good(
     assert "holds no weights" in result.err
 
 
-@pytest.mark.processes
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is sent as POSIX sends it")
-def test_ctrl_c_keeps_the_last_finished_epoch_and_exits_130(
-    small_recipe: Sequence[str], tmp_path: Path
+@pytest.fixture
+def stopped(small_recipe: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a run that Ctrl-C stopped after its last epoch, before its test."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(execution, "predict_logits", interrupt)
+        assert run(["train", "lenet", *small_recipe, "--out", str(tmp_path), "--quiet"]) == 130
+    return tmp_path / "lenet-1"
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_goes_on(
+    convlens: Convlens, stopped: Path, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "convlens", "train", "lenet", *small_recipe]
-    process = subprocess.Popen(
-        [*command, "--epochs", "100000", "--out", str(tmp_path)],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("epoch"):
-            break
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "lenet-1" / "weights-last.safetensors").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    rest = process.stderr.read()
-    process.stderr.close()
-    assert process.wait(60) == 130
-    assert "error: interrupted" in rest
-    assert "the weights after epoch" in rest
-    assert Run(tmp_path / "lenet-1").summary()["status"] == "interrupted"
+    first = convlens("train", "--resume", "lenet-1", "--out", tmp_path)
+    assert first.code == 0
+    assert "going on after epoch 1\ntraining on 600 images" in first.err
+    assert "lenet-1: lenet, 61,706 parameters" in first.out
+    again = convlens("train", "--resume", stopped)
+    assert again.code == 3
+    assert "lenet-1 has finished" in again.err
+    assert f"convlens train {stopped / 'recipe.toml'} --epochs 2" in again.err
+
+
+def test_what_was_interrupted_is_told_with_the_command(
+    convlens: Convlens, small_recipe: Sequence[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(execution, "predict_logits", interrupt)
+    result = convlens("train", "lenet", *small_recipe, "--out", tmp_path)
+    assert (result.code, result.out) == (130, "")
+    command = f"convlens train --resume {tmp_path / 'lenet-1'}"
+    assert f"error: interrupted\n  the weights after epoch 1 are in {tmp_path}" in result.err
+    assert result.err.endswith(f"  to go on after epoch 1: {command}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--epochs", "7"], ["train.epochs: the run's is 1, not 7", "--set train.epochs=7"]),
+        (["--set", "model.activation=relu"], ["model.activation: the run's is sigmoid, not relu"]),
+        (["lenet"], ["goes on by its own recipe, not by 'lenet'", "convlens train --resume"]),
+        (["--set", "train.epoch=1"], ["train.epoch: unknown setting"]),
+    ],
+)
+def test_settings_that_contradict_the_run_are_refused(
+    convlens: Convlens, stopped: Path, arguments: list[str], words: list[str]
+) -> None:
+    before = {path.name: path.read_bytes() for path in stopped.iterdir()}
+    result = convlens("train", *arguments, "--resume", stopped)
+    assert result.code == 2
+    for word in words:
+        assert word in result.err
+    assert {path.name: path.read_bytes() for path in stopped.iterdir()} == before
+
+
+def test_a_damaged_checkpoint_is_told_even_if_no_progress_is(
+    convlens: Convlens, stopped: Path
+) -> None:
+    path = stopped / "checkpoint-a.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    result = convlens("train", "--resume", stopped, "--quiet")
+    assert result.code == 3  # there is no other one after one epoch
+    assert "has no checkpoint that can be used" in result.err
+    (stopped / "checkpoint-b.safetensors").write_bytes(b"")
+    path.unlink()
+    assert convlens("train", "--resume", stopped, "--quiet").code == 3
+
+
+def test_an_unknown_run_cannot_be_resumed(convlens: Convlens, stopped: Path) -> None:
+    result = convlens("train", "--resume", "lenet1", "--out", stopped.parent)
+    assert result.code == 3
+    assert "did you mean 'lenet-1'?" in result.err

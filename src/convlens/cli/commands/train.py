@@ -10,15 +10,23 @@ from convlens.cli.console import fail, percent, print_json, print_table, say
 from convlens.cli.exit_codes import INTERRUPTED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from convlens.runs.store import Run
+    from convlens.train.events import Listener
+
+    Training = Callable[[Sequence[Listener]], Run]
 
 DEFAULT_RECIPE = "lenet-modern"
 
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe's name, or the path of a .toml file.")
-    ] = DEFAULT_RECIPE,
+        str | None,
+        typer.Argument(
+            help=f"A recipe's name, or the path of a .toml file. [default: {DEFAULT_RECIPE}]"
+        ),
+    ] = None,
     *,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     lr: Annotated[float | None, typer.Option(help="The learning rate.")] = None,
@@ -29,6 +37,9 @@ def train(
         float | None, typer.Option(help="Seconds of training; it ends after the step.")
     ] = None,
     out: options.Out = options.RUNS,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped or killed.")
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as in train.momentum=0.9."),
@@ -44,10 +55,11 @@ def train(
       convlens train lenet --epochs 3 --seed 1
       convlens train lenet --set model.activation=relu --set train.momentum=0.9
       convlens train my-recipe.toml --json > result.json
+      convlens train --resume lenet-modern-1
+
+    Ctrl-C once finishes the step, saves and says how to go on; twice stops at once.
     """
     from convlens.cli.progress import progress
-    from convlens.experiment.execute import execute
-    from convlens.experiment.recipe import load_recipe
 
     named = {
         "epochs": epochs,
@@ -58,14 +70,40 @@ def train(
         "time_limit": time_limit,
     }
     flags = [f"train.{key}={value}" for key, value in named.items() if value is not None]
-    chosen = load_recipe(recipe, [*(assignments or []), *flags])
+    settings = [*(assignments or []), *flags]
+    start = (
+        _begin(recipe, settings, out) if resume is None else _go_on(resume, recipe, settings, out)
+    )
     try:
         with progress(as_json=as_json, quiet=quiet) as listeners:
-            run = execute(chosen, out=out, listeners=listeners)
+            run = start(listeners)
     except KeyboardInterrupt as stop:
         fail("interrupted", str(stop))
         raise typer.Exit(INTERRUPTED) from None
     _show(run, as_json=as_json)
+
+
+def _begin(recipe: str | None, settings: list[str], out: Path) -> "Training":
+    from convlens.experiment.execute import execute
+    from convlens.experiment.recipe import load_recipe
+
+    chosen = load_recipe(recipe or DEFAULT_RECIPE, settings)
+    return lambda listeners: execute(chosen, out=out, listeners=listeners)
+
+
+def _go_on(name: str, recipe: str | None, settings: list[str], out: Path) -> "Training":
+    from convlens.core.errors import ConfigError
+    from convlens.experiment.resume import refuse_other_settings, resume_run
+    from convlens.runs.store import open_run
+
+    run = open_run(name, out)
+    if recipe is not None:
+        raise ConfigError(
+            f"{name} goes on by its own recipe, not by {recipe!r}",
+            fix=f"leave {recipe!r} out: convlens train --resume {name}",
+        )
+    refuse_other_settings(run, settings)
+    return lambda listeners: resume_run(run, listeners=listeners)
 
 
 def _show(run: "Run", *, as_json: bool) -> None:

@@ -55,6 +55,7 @@ class TrainConfig:
     device: str = "auto"  # cpu, cuda, cuda:1, mps; auto: the first GPU, else the CPU
     channels_last: bool = True  # memory layout of images and filters; faster on most machines
     log_every: PositiveInt = 50  # steps between two records of the training loss
+    checkpoint_seconds: NonNegativeFloat = 60.0  # between checkpoints; 0: at epochs' ends only
 
     @property
     def images_per_step(self) -> int:

@@ -1,0 +1,249 @@
+"""A training into its run folder: each event, the weights, checkpoints, how it ended."""
+
+import json
+import shlex
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from functools import partial
+from typing import Any, final
+
+from convlens.core.errors import RunError
+from convlens.experiment.interruption import Interruption
+from convlens.experiment.recipe import Recipe
+from convlens.models.catalog import num_parameters
+from convlens.runs.checkpoint import save_weights
+from convlens.runs.pair import CheckpointPair, Saved
+from convlens.runs.store import RUNS_FOLDER, Run
+from convlens.train.evaluate import Evaluation
+from convlens.train.events import (
+    EpochFinished,
+    EpochStarted,
+    Evaluated,
+    Event,
+    FitFinished,
+    FitStarted,
+)
+from convlens.train.position import START, Position, told
+from convlens.train.state import State, capture, restore
+from convlens.train.task import Classification
+
+
+def resume_command(run: Run) -> str:
+    """What to type to go on with `run`."""
+    in_place = run.path.parent == RUNS_FOLDER
+    return f"convlens train --resume {shlex.quote(run.name if in_place else str(run.path))}"
+
+
+@contextmanager
+def writing(run: Run, saved: Callable[[], str]) -> Generator[None]:
+    """Inside, what the disk refuses becomes a RunError that says what was `saved` before."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise RunError(
+            f"{run.path}: cannot be written to, so the training has stopped: {reason}",
+            fix=f"make room, or see to the folder\n{saved()}",
+        ) from None
+
+
+@final
+class Archive:
+    """Writes a training into its run folder, and takes up one that is there."""
+
+    def __init__(
+        self,
+        run: Run,
+        recipe: Recipe,
+        task: Classification,
+        interruption: Interruption,
+        pair: CheckpointPair,
+    ) -> None:
+        self.run, self.recipe, self.task = run, recipe, task
+        self.interruption, self.pair = interruption, pair
+        self.start = START
+        self.saved: Position | None = None  # in the newest checkpoint
+        self.last: Evaluated | None = None  # validation after the last epoch whose weights are kept
+        self.best: Evaluated | None = None
+        self.epochs: list[EpochFinished] = []
+        self.seconds: float | None = None
+        self.evaluating = False  # no step is under way
+        self._num_records = 0
+        self._saved_at = time.monotonic()  # seconds
+        self._unsaved: Callable[[], None] | None = None  # saves where the evaluation began
+
+    def go_on(self, saved: Saved | None) -> Position:
+        """Bring the training to where `saved` was made, or to the start; gives the position.
+
+        Raises:
+            RunError: the checkpoint is of another recipe, or the records before it are missing.
+        """
+        note: Mapping[str, Any] = {"records": 0} if saved is None else saved.note
+        if saved is not None:
+            if note["recipe"] != _as_json(self.recipe.to_table()):
+                raise RunError(
+                    f"{self.run.path}: recipe.toml has changed since {saved.name} was written",
+                    fix="change it back, or train anew: "
+                    f"convlens train {shlex.quote(str(self.run.path / 'recipe.toml'))}",
+                )
+            state = State(tensors=saved.tensors, numbers=note["state"])
+            restore(state, self.task.model, self.task.sgd, self.task)
+            self.start = self.saved = Position.from_table(note["position"])
+            self.last, self.best = _evaluated(note["last"]), _evaluated(note["best"])
+        self._num_records = note["records"]
+        with writing(self.run, self.going_on):
+            self.run.cut_records(self._num_records)
+        for record in self.run.records():
+            if record["event"] == "EpochFinished":
+                fields = {key: value for key, value in record.items() if key != "event"}
+                self.epochs.append(EpochFinished(**fields))
+        return self.start
+
+    def listen(self, event: Event) -> None:
+        """Write the event down, unless that was done before the training was taken up."""
+        start = self.start
+        if isinstance(event, FitStarted) and start != START:
+            return
+        if isinstance(event, EpochStarted) and event.epoch == start.epoch and start.step:
+            return
+        with writing(self.run, self.going_on):
+            self.run.append_record(type(event).__name__, asdict(event))
+        self._num_records += 1
+        if isinstance(event, EpochFinished):
+            self.epochs.append(event)
+        if isinstance(event, FitFinished):
+            self.seconds = event.seconds
+
+    def checkpoint(self, evaluated: Evaluated) -> bool:
+        """Write the weights of a finished epoch; tells whether they are the best."""
+        about = {
+            "model": self.recipe.model_name,
+            "epoch": evaluated.epoch,
+            "validation_accuracy": evaluated.accuracy,
+        }
+        best = self.best is None or evaluated.accuracy > self.best.accuracy
+        with writing(self.run, self.going_on):
+            save_weights(self.run.weights_path("last"), self.task.model, about)
+            self.last = evaluated
+            if best:
+                save_weights(self.run.weights_path("best"), self.task.model, about)
+                self.best = evaluated
+        return best
+
+    def keep(self, step: int, position: Callable[[], Position]) -> None:
+        """Write a checkpoint at an epoch's end, when one is due, and when one is asked to stop.
+
+        Raises:
+            KeyboardInterrupt: one was asked to stop, and has saved.
+        """
+        save = partial(self._save, position, self._num_records, self.last, self.best)
+        every = self.recipe.train.checkpoint_seconds
+        due = 0 < every <= time.monotonic() - self._saved_at
+        if step == 0 or due or self.interruption.asked:
+            save()
+        self._unsaved, self.evaluating = None, False
+        if self.interruption.asked:
+            raise KeyboardInterrupt
+        if step == self.task.num_steps:
+            self._unsaved = save
+            self.rest()
+        else:
+            self.interruption.work()
+
+    def rest(self) -> None:
+        """No step comes before the next checkpoint, so one signal is enough to stop."""
+        self.evaluating = True
+        self.interruption.rest()
+
+    def interrupted(self) -> str:
+        """Save what can be saved; what to say."""
+        if self._unsaved is not None:
+            self._unsaved()
+        self.finish("interrupted")
+        return f"{self.kept()}\n{self.going_on()}"
+
+    def kept(self) -> str:
+        """Where the last good weights are, in a sentence."""
+        if self.last is None:
+            return f"no epoch was finished, so {self.run.path} holds no weights"
+        return f"the weights after epoch {self.last.epoch} are in {self.run.weights_path('last')}"
+
+    def going_on(self) -> str:
+        """What the newest checkpoint is of, and how to go on from there."""
+        where = "at the start" if self.saved is None else told(self.saved.epoch, self.saved.step)
+        return f"to go on {where}: {resume_command(self.run)}"
+
+    def finish(self, status: str, *, test: Evaluation | None = None, error: str = "") -> None:
+        """Write how it ended; a finished run needs no checkpoints any more."""
+        train_seconds = sum(epoch.seconds for epoch in self.epochs)
+        num_images = sum(epoch.seconds * epoch.images_per_second for epoch in self.epochs)
+        summary: dict[str, Any] = {
+            "version": 1,
+            "status": status,
+            **({"error": error} if error else {}),
+            "recipe": self.recipe.name,
+            "model": self.recipe.model_name,
+            "num_parameters": num_parameters(self.task.model),
+            "epochs": len(self.epochs),
+            "validation": {
+                "images": self.recipe.data.validation,
+                "last": _validation(self.last),
+                "best": _validation(self.best),
+            },
+            "test": _test_summary(test),
+            "train_loss": self.epochs[-1].loss if self.epochs else None,
+            "seconds": self.seconds,
+            "train_seconds": train_seconds,
+            "images_per_second": num_images / train_seconds if train_seconds else None,
+        }
+        if status == "finished":
+            self.interruption.work()  # it is too late to stop
+            with writing(self.run, self.going_on):
+                self.run.write_json("summary.json", summary)
+                self.pair.remove()
+        else:
+            with suppress(OSError):  # it ends for another reason, which is the one to tell
+                self.run.write_json("summary.json", summary)
+
+    def _save(
+        self,
+        position: Callable[[], Position],
+        num_records: int,
+        last: Evaluated | None,
+        best: Evaluated | None,
+    ) -> None:
+        now, state = position(), capture(self.task.model, self.task.sgd, self.task)
+        note = {
+            "recipe": self.recipe.to_table(),
+            "position": now.to_table(),
+            "records": num_records,
+            "last": None if last is None else asdict(last),
+            "best": None if best is None else asdict(best),
+            "state": state.numbers,
+        }
+        with writing(self.run, self.going_on):
+            self.run.sync_records()  # on disk there are never fewer than the checkpoint counts on
+            self.pair.write(state.tensors, note)
+        self.saved, self._saved_at = now, time.monotonic()
+
+
+def _as_json(table: Mapping[str, Any]) -> Any:
+    return json.loads(json.dumps(table))
+
+
+def _evaluated(table: Mapping[str, Any] | None) -> Evaluated | None:
+    return None if table is None else Evaluated(**table)
+
+
+def _validation(evaluated: Evaluated | None) -> Mapping[str, Any] | None:
+    if evaluated is None:
+        return None
+    return {"epoch": evaluated.epoch, "loss": evaluated.loss, "accuracy": evaluated.accuracy}
+
+
+def _test_summary(test: Evaluation | None) -> Mapping[str, Any] | None:
+    if test is None:
+        return None
+    return {"loss": test.loss, "accuracy": test.accuracy, "num_images": test.num_images}
