@@ -30,14 +30,14 @@ def evaluate(
 ) -> None:
     """Test a run's weights: mean loss and accuracy over all test images, exactly.
 
-    With --tta a second accuracy, that of averaged logits, stands beside the plain one.
-
     \b
     Examples:
       convlens evaluate lenet-modern-1
       convlens evaluate lenet-modern-1 --weights best --json
       convlens evaluate runs/lenet-1 --folder my-fashion-mnist
       convlens evaluate lenet-modern-1 --tta mirror --tta-share 0.25
+
+    With --tta a second accuracy, that of averaged logits, stands beside the plain one.
     """
     from convlens.experiment.execute import evaluate_run
     from convlens.experiment.views import evaluate_views

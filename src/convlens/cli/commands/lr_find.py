@@ -29,12 +29,12 @@ def lr_find(
 ) -> None:
     """Sweep the learning rate and suggest one: a tenth of that with the lowest smoothed loss.
 
-    A few steps are trained and thrown away; no run folder is written.
-
     \b
     Examples:
       convlens lr-find
       convlens lr-find lenet --set model.activation=relu --high 100
+
+    A few steps are trained and thrown away; no run folder is written.
     """
     from convlens.experiment.find import find_lr
     from convlens.experiment.recipe import load_recipe
