@@ -36,8 +36,8 @@ def test_no_arguments_give_six_examples(convlens: Convlens) -> None:
     assert result.out.count("  convlens ") == 6
 
 
-COMMANDS = ["train", "evaluate", "lr-find", "predict", "models", "recipes", "data", "data show", "runs",
-            "runs show", "doctor", "conv", "conv learn", "conv picture"]  # fmt: skip
+COMMANDS = ["train", "evaluate", "lr-find", "predict", "models", "recipes", "data", "data show",
+            "runs", "runs show", "doctor", "conv", "conv learn", "conv picture"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
