@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from typer.testing import CliRunner
 
 from convlens.cli.main import app
+from convlens.data.augment.settings import AugmentConfig
 from convlens.data.catalog import DATA_SETS, DataConfig
 from convlens.experiment.recipe import claim, shipped_recipes
 from convlens.models.catalog import MODELS
@@ -25,8 +26,8 @@ from convlens.train.optim import TrainConfig
 
 REFERENCE = Path(__file__).parent / "reference"
 COMMANDS = (
-    "train", "evaluate", "predict", "models", "summary", "compare-models", "recipes", "data",
-    "data show", "runs", "runs show", "compare", "report", "doctor",
+    "train", "lr-find", "evaluate", "predict", "models", "summary", "compare-models", "recipes",
+    "data", "data show", "runs", "runs show", "compare", "report", "doctor",
     "conv", "conv learn", "conv picture",
     "study", "study list", "study run", "study values",
     "reproduce",
@@ -53,6 +54,7 @@ def config_page() -> str:
         "Made from the dataclasses by `make docs`. Any of them can be given to `convlens train`\n"
         "as `--set section.key=value`, or written in a recipe's TOML file.\n",
         "## data\n\n" + _table(DataConfig()),
+        "## augment\n\n" + _table(AugmentConfig()),
         "## train\n\n" + _table(TrainConfig()),
         "## model\n\n`model.name` is one of: " + ", ".join(f"`{name}`" for name in MODELS) + ".\n",
     ]

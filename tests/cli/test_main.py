@@ -36,8 +36,8 @@ def test_no_arguments_give_six_examples(convlens: Convlens) -> None:
     assert result.out.count("  convlens ") == 6
 
 
-COMMANDS = ["train", "evaluate", "predict", "models", "recipes", "data", "data show", "runs",
-            "runs show", "compare", "report", "doctor", "conv", "conv learn",
+COMMANDS = ["train", "evaluate", "lr-find", "predict", "models", "recipes", "data", "data show",
+            "runs", "runs show", "compare", "report", "doctor", "conv", "conv learn",
             "conv picture"]  # fmt: skip
 
 

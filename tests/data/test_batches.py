@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convlens.core.shapes import Batch, Labels
+from convlens.data.augment.apply import Augment
+from convlens.data.augment.settings import AugmentConfig
 from convlens.data.batches import Batches
 from convlens.data.image_set import ImageSet
 from convlens.data.transform import Prepare
@@ -94,3 +96,40 @@ def test_drawing_an_epoch_disturbs_no_other_chance(seed: int | None) -> None:
     torch.manual_seed(0)
     list(batches(10, 3, seed).epoch())
     assert torch.equal(torch.rand(3), expected)
+
+
+def augmented(num: int, batch_size: int, config: AugmentConfig) -> Batches:
+    plain = batches(num, batch_size, 1)
+    augment = Augment(config, seed=2, num_images=num, num_classes=len(plain.data.class_names))
+    return Batches(plain.data, batch_size, plain.prepare, shuffle_seed=1, augment=augment)
+
+
+CHANGES = AugmentConfig(flip="alternating", translate=1, erase="rectangle", mixup=0.5)
+
+
+@pytest.mark.parametrize("start", [0, 1, 2, 3])
+def test_an_augmented_epoch_taken_up_again_goes_on_as_if_uninterrupted(start: int) -> None:
+    whole = list(augmented(20, 6, CHANGES).epoch(2))
+    resumed = list(augmented(20, 6, CHANGES).epoch(2, start=start))
+    for (x, y), (expected_x, expected_y) in zip(resumed, whole[start:], strict=True):
+        assert torch.equal(x, expected_x)
+        assert torch.equal(y, expected_y)
+
+
+def test_augmentation_that_changes_nothing_gives_the_very_batches() -> None:
+    pairs = zip(augmented(20, 6, AugmentConfig()).epoch(2), batches(20, 6, 1).epoch(2), strict=True)
+    for (x, y), (expected_x, expected_y) in pairs:
+        assert torch.equal(x, expected_x) and torch.equal(y, expected_y)
+
+
+def test_pixels_are_changed_before_they_are_prepared_and_mixed_after() -> None:
+    changed, plain = augmented(20, 6, CHANGES), batches(20, 6, 1)
+    assert changed.augment is not None
+    order = torch.tensor(labels(list(plain.epoch(2)))).split(6)
+    for step, (x, y) in enumerate(changed.epoch(2)):
+        chosen = order[step]
+        pixels = changed.augment.pixels(plain.data.images[chosen], chosen, 2, step)
+        mixed, targets = changed.augment.mix(
+            plain.prepare(pixels), plain.data.labels[chosen], 2, step
+        )
+        assert torch.equal(x, mixed) and torch.equal(y, targets)

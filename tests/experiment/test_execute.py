@@ -21,6 +21,7 @@ from convlens.core.errors import (
     ShapeError,
     UnknownName,
 )
+from convlens.data.augment.settings import AugmentConfig
 from convlens.data.fashion_mnist import load_fashion_mnist
 from convlens.data.image_set import DataSet
 from convlens.experiment import execute as module
@@ -362,3 +363,14 @@ def test_a_run_folder_under_another_name_is_still_its_recipe(finished: Run, tmp_
     renamed.path.mkdir()
     renamed.write_recipe(finished.read_recipe())
     assert recipe_of(renamed) == replace(recipe_of(finished), name="favourite")
+
+
+def test_a_run_with_augmentation_repeats_and_is_another_training(
+    small_folder: Path, tmp_path: Path
+) -> None:
+    plain = small_recipe(small_folder, epochs=1)
+    changed = replace(plain, augment=AugmentConfig(flip="random", mixup=0.2))
+    one, same, other = (execute(recipe, out=tmp_path) for recipe in (changed, changed, plain))
+    assert one.summary()["train_loss"] == same.summary()["train_loss"]
+    assert one.summary()["train_loss"] != other.summary()["train_loss"]
+    assert recipe_of(one).augment == changed.augment

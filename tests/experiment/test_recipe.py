@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from convlens.core.config import read_toml, write_toml
 from convlens.core.errors import ConfigError, ConvLensError, UnknownName
+from convlens.data.augment.settings import AugmentConfig
 from convlens.experiment.recipe import SHIPPED, Recipe, claim, load_recipe, resolve, shipped_recipes
 from convlens.models.lenet import LeNetConfig
 from convlens.train.optim import TrainConfig
@@ -181,3 +182,12 @@ def test_an_unknown_recipe_is_an_error_with_the_nearest_name() -> None:
         load_recipe("lenet-modrn")
     with pytest.raises(ConfigError, match=r"nowhere\.toml: no such file"):
         load_recipe("nowhere.toml")
+
+
+def test_the_augmentation_is_a_section_of_its_own() -> None:
+    recipe = load_recipe("lenet", ["augment.flip=random", "augment.translate=2"])
+    assert recipe.augment == AugmentConfig(flip="random", translate=2)
+    assert load_recipe("lenet").augment == AugmentConfig()
+    assert recipe.to_table()["augment"]["flip"] == "random"
+    with pytest.raises(ConfigError, match=r"^augment\.flipp: unknown setting; did you mean 'flip'"):
+        load_recipe("lenet", ["augment.flipp=random"])

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from convlens.core.errors import ConfigError, ConvLensError, RunError
 from convlens.core.seed import reproducible
+from convlens.data.augment.settings import AugmentConfig
 from convlens.experiment import execute as execution
 from convlens.experiment.execute import execute
 from convlens.experiment.recipe import Recipe, resolve
@@ -119,6 +121,26 @@ def test_buffers_and_chance_go_on_too(
     small = recipe(small_folder, model, epochs=2)
     expected = left(execute(small, out=tmp_path / "whole"))
     run = stopped(small, tmp_path, stop_at(StepsFinished, 3))
+    resume_run(run)
+    assert left(run) == expected
+
+
+EVERYTHING: dict[str, Any] = {
+    "optimizer": "muon", "lookahead": 2, "average": 0.9, "patience": 2, "schedule": "cosine",
+    "accumulate": 2, "clip": 1.0, "label_smoothing": 0.1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"), [(StepsFinished, 2), (Evaluated, 1), (Checkpointed, 2), (FitFinished, 1)]
+)
+def test_slow_and_averaged_weights_and_augmentation_go_on_too(
+    small_folder: Path, tmp_path: Path, kind: type, number: int
+) -> None:
+    plain = recipe(small_folder, epochs=3, **EVERYTHING)
+    small = replace(plain, augment=AugmentConfig(flip="random", translate=1, mixup=0.3))
+    expected = left(execute(small, out=tmp_path / "whole"))
+    run = stopped(small, tmp_path, stop_at(kind, number))
     resume_run(run)
     assert left(run) == expected
 

@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
 from convlens.core import errors
 from convlens.core.errors import ConvLensError
+from convlens.data.augment.settings import AugmentConfig
+from convlens.train.optim import TrainConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,3 +47,18 @@ def test_an_exit_code_is_on_the_errors_page(code: int) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "decisions").glob("0*.md")))
 def test_a_decision_is_at_most_forty_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+@pytest.mark.parametrize("kind", [TrainConfig, AugmentConfig])
+def test_every_setting_of_a_training_is_explained_in_words(kind: type) -> None:
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    missing = [field.name for field in fields(kind) if f"`{field.name}" not in page]
+    assert not missing
+
+
+@pytest.mark.parametrize("kind", [TrainConfig, AugmentConfig])
+def test_every_choice_of_a_setting_is_explained_in_words(kind: type) -> None:
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    for hint in get_type_hints(kind).values():
+        if get_origin(hint) is Literal:
+            assert all(f"`{choice}`" in page for choice in get_args(hint) if choice != "none")

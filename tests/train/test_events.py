@@ -39,6 +39,6 @@ def test_records_know_an_events_times_by_the_names_of_its_fields(kind: type) -> 
     }
     assert not_times <= {
         "epoch", "step", "loss", "lr", "accuracy", "num_images", "best",
-        "num_epochs", "steps_per_epoch", "device",
+        "num_epochs", "steps_per_epoch", "device", "reason",
         "notes",
     }  # fmt: skip

@@ -29,6 +29,7 @@ from convlens.train.events import (
     FitStarted,
     Listener,
     StepsFinished,
+    Stopped,
 )
 from convlens.train.loop import Checkpoint, LossMeter, fit, run
 from convlens.train.optim import TrainConfig, learning_rate
@@ -450,3 +451,47 @@ def test_images_may_have_any_size_and_channels() -> None:
     model = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 3 * 3, 2))
     batches = Batches(data, 5, Prepare(5, mean=(0.5,) * 3, std=(0.5,) * 3))
     fit(model, batches, batches, replace(CONFIG, epochs=1))
+
+
+def stopped(events: list[Event]) -> list[tuple[int, str]]:
+    return [(e.epoch, e.reason) for e in events if isinstance(e, Stopped)]
+
+
+def test_a_training_whose_time_is_over_ends_after_the_step_and_is_evaluated(
+    small_splits: Splits,
+) -> None:
+    events = train(
+        network(), small_splits, replace(CONFIG, time_limit=1e-9), checkpoint=lambda _: True
+    )
+    assert [told(event) for event in events] == [
+        "FitStarted", "EpochStarted 1", "StepsFinished 1 1",
+        "Evaluated 1", "EpochFinished 1", "Checkpointed 1", "Stopped 1", "FitFinished",
+    ]  # fmt: skip
+    assert stopped(events) == [(1, "1e-09 seconds of training are over")]
+    epoch = next(e for e in events if isinstance(e, EpochFinished))
+    assert epoch.images_per_second * epoch.seconds == pytest.approx(20)
+    assert isinstance(events[-1], FitFinished) and events[-1].num_epochs == 1
+
+
+def test_a_cut_training_is_the_beginning_of_the_whole_one(small_splits: Splits) -> None:
+    """The schedule is not told of the limit."""
+    config = replace(CONFIG, schedule="one-cycle", log_every=1)
+    whole = train(network(), small_splits, config)
+    cut = train(network(), small_splits, replace(config, time_limit=1e-9))
+    assert [e for e in cut if isinstance(e, StepsFinished)] == [
+        e for e in whole if isinstance(e, StepsFinished)
+    ][:1]
+
+
+def test_without_progress_a_training_ends_when_patience_does(small_splits: Splits) -> None:
+    """At a vanishing learning rate the accuracy stays what it is."""
+    config = replace(CONFIG, epochs=9, lr=1e-30, patience=2)
+    events = train(network(), small_splits, config)
+    assert stopped(events) == [(3, "2 epochs without a better validation accuracy")]
+    assert [e.epoch for e in events if isinstance(e, Evaluated)] == [1, 2, 3]
+
+
+def test_a_training_that_ends_by_itself_was_not_stopped(small_splits: Splits) -> None:
+    events = train(network(), small_splits, replace(CONFIG, epochs=3, lr=1e-30, patience=2))
+    assert stopped(events) == []
+    assert isinstance(events[-1], FitFinished) and events[-1].num_epochs == 3

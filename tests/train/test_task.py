@@ -1,6 +1,7 @@
 """A task of one's own goes through the same loop."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -93,3 +94,138 @@ def test_a_classification_is_a_model_with_images_and_settings(
     torch.testing.assert_close(task.loss(batches[0]), expected)
     again = evaluate(model, validation)
     assert (task.evaluate().loss, task.evaluate().num_correct) == (again.loss, again.num_correct)
+
+
+def small_network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 5, stride=3), nn.Flatten(), nn.Linear(256, 10))
+
+
+def classification(splits: Splits, config: TrainConfig, num_images: int = 90) -> Classification:
+    train = Batches(splits.train[:num_images], config.images_per_step, Prepare(28), shuffle_seed=0)
+    return Classification(small_network(), train, Batches(splits.test, 50, Prepare(28)), config)
+
+
+def parameters_after(task: Classification, epochs: int) -> list[Tensor]:
+    run(task, epochs=epochs, log_every=10)
+    return [parameter.detach() for parameter in task.model.parameters()]
+
+
+@pytest.mark.parametrize("accumulate", [2, 3, 7])
+def test_accumulated_batches_are_one_larger_batch(small_splits: Splits, accumulate: int) -> None:
+    """Also the last, uneven one: of 90 images, parts of 8 leave one of 2."""
+    config = TrainConfig(lr=0.1, momentum=0.9, epochs=2, schedule="one-cycle")
+    parts = replace(config, batch_size=8, accumulate=accumulate)
+    whole = replace(config, batch_size=8 * accumulate)
+    assert parts.images_per_step == whole.images_per_step
+    found = parameters_after(classification(small_splits, parts), 2)
+    expected = parameters_after(classification(small_splits, whole), 2)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_the_loss_of_accumulated_batches_is_the_mean_over_their_images(
+    small_splits: Splits,
+) -> None:
+    task = classification(small_splits, TrainConfig(batch_size=8, accumulate=4))
+    batch = list(task.epoch(1))[2]
+    assert task.size(batch) == 26
+    expected = nn.functional.cross_entropy(task.model(batch[0]), batch[1])
+    torch.testing.assert_close(task.gradient(batch), expected)
+
+
+def lengths(task: Classification) -> Tensor:
+    gradients = [p.grad for p in task.model.parameters() if p.grad is not None]
+    return torch.cat([gradient.flatten() for gradient in gradients])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 2.0])
+def test_a_longer_gradient_is_shortened_to_the_clip_and_a_shorter_one_left(
+    small_splits: Splits, share: float
+) -> None:
+    probe = classification(small_splits, TrainConfig())
+    probe.gradient(next(iter(probe.epoch(1))))
+    before = lengths(probe).clone()
+    clip = share * before.norm().item()
+    task = classification(small_splits, TrainConfig(clip=clip))
+    task.gradient(next(iter(task.epoch(1))))
+    task.before_update()
+    torch.testing.assert_close(lengths(task), before * min(1.0, share))
+
+
+def test_without_a_clip_the_gradient_is_left(small_splits: Splits) -> None:
+    task = classification(small_splits, TrainConfig())
+    task.gradient(next(iter(task.epoch(1))))
+    before = lengths(task).clone() * 1e6
+    for parameter in task.model.parameters():
+        assert parameter.grad is not None
+        parameter.grad.mul_(1e6)
+    task.before_update()
+    assert torch.equal(lengths(task), before)
+
+
+def test_smoothed_labels_are_trained_on_and_not_validated_on(small_splits: Splits) -> None:
+    task = classification(small_splits, TrainConfig(label_smoothing=0.2))
+    x, y = next(iter(task.epoch(1)))
+    expected = nn.functional.cross_entropy(task.model(x), y, label_smoothing=0.2)
+    torch.testing.assert_close(task.loss((x, y)), expected)
+    assert task.evaluate().loss == evaluate(task.model, task.validation).loss
+
+
+def test_the_average_is_evaluated_and_training_goes_on_from_the_weights(
+    small_splits: Splits,
+) -> None:
+    config = TrainConfig(lr=0.1, batch_size=20, epochs=3)
+    averaged = classification(small_splits, replace(config, average=0.9))
+    plain = classification(small_splits, config)
+    found, expected = parameters_after(averaged, 3), parameters_after(plain, 3)
+    assert not any(map(torch.equal, found, expected))
+    assert averaged.evaluate().loss == evaluate(averaged.model, averaged.validation).loss
+    assert averaged.average is not None
+    averaged.average.hide()
+    assert all(map(torch.equal, [p.detach() for p in averaged.model.parameters()], expected))
+
+
+def test_lookahead_evaluates_and_keeps_the_slow_weights(small_splits: Splits) -> None:
+    """Of five steps in an epoch: rounds end after 2, 4 and, with the epoch, 5."""
+    config = TrainConfig(lr=0.1, batch_size=20, lookahead=2, lookahead_share=0.25)
+    task, by_hand = classification(small_splits, config), small_network()
+    slow = [p.detach().clone() for p in by_hand.parameters()]
+    optimizer = torch.optim.SGD(by_hand.parameters(), lr=0.1)
+    for step, (x, y) in enumerate(task.train.epoch(1), start=1):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(by_hand(x), y).backward()
+        optimizer.step()
+        if step in (2, 4, 5):
+            with torch.no_grad():
+                for s, p in zip(slow, by_hand.parameters(), strict=True):
+                    s.add_(0.25 * (p - s))
+                    p.copy_(s)
+    for found, expected in zip(parameters_after(task, 1), slow, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_saved_task_goes_on_to_the_same_bits(small_splits: Splits, epochs: int) -> None:
+    """With all that a task remembers: optimiser, slow and averaged weights, patience."""
+    config = TrainConfig(
+        optimizer="muon", lr=0.05, batch_size=20, epochs=3, schedule="cosine", lookahead=2,
+        average=0.9, patience=5, channels_last=False,
+    )  # fmt: skip
+    straight = classification(small_splits, config)
+    halted, again = classification(small_splits, config), classification(small_splits, config)
+    run(straight, epochs=3, log_every=10)
+    run(halted, epochs=epochs, log_every=10)
+    again.model.load_state_dict(deepcopy(halted.model.state_dict()))
+    again.sgd.load_state_dict(deepcopy(halted.sgd.state_dict()))
+    again.load_state_dict(deepcopy(halted.state_dict()))
+    for epoch in range(epochs + 1, 4):
+        for step, batch in enumerate(again.epoch(epoch), start=1):
+            again.learning_rate(epoch, step)
+            again.gradient(batch)
+            again.sgd.step()
+            again.after_step()
+        again.evaluate()
+    pairs = zip(again.model.parameters(), straight.model.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    assert again.state_dict().keys() == {"average", "lookahead", "stopping"}

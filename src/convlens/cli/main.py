@@ -10,6 +10,7 @@ from convlens.cli.commands import (
     data,
     doctor,
     evaluate,
+    lr_find,
     predict,
     recipes,
     reproduce,
@@ -44,6 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(train.train)
+app.command("lr-find")(lr_find.lr_find)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(models.models)

@@ -20,6 +20,7 @@ from convlens.train.events import (
     Listener,
     Resumed,
     StepsFinished,
+    Stopped,
 )
 from convlens.train.position import told
 
@@ -71,6 +72,8 @@ class PlainLines:
             case EpochFinished():
                 assert self._evaluated is not None
                 say(epoch_line(event, self._evaluated, self._num_epochs))
+            case Stopped():
+                say(stopped_line(event))
             case _:
                 pass
 
@@ -86,6 +89,11 @@ def started_line(event: FitStarted) -> str:
         f"training on {event.num_images:,} images, {event.num_epochs} epochs of "
         f"{event.steps_per_epoch:,} steps, on {event.device}"
     )
+
+
+def stopped_line(event: Stopped) -> str:
+    """Why no epoch follows."""
+    return f"stopped in epoch {event.epoch}: {event.reason}"
 
 
 def epoch_line(event: EpochFinished, evaluated: Evaluated, num_epochs: int) -> str:
@@ -137,6 +145,8 @@ def live_line() -> Generator[Listener]:
                     bar.update(task, completed=done, numbers=f"loss {event.loss:.3f}{accuracy}")
                 case Evaluated():
                     accuracy = f", validation {percent(event.accuracy)}"
+                case Stopped():
+                    console.print(stopped_line(event), highlight=False)
                 case FitFinished():
                     bar.update(task, description="testing", numbers="")
                 case _:

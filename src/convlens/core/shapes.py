@@ -15,3 +15,4 @@ Batch = Float[Tensor, "n c h w"]
 Maps = Float[Tensor, "n o oh ow"]  # what a layer or a block makes of a batch
 Labels = Int64[Tensor, "n"]
 Logits = Float[Tensor, "n num_classes"]
+SoftLabels = Float[Tensor, "n num_classes"]  # the share of each class in an image; rows sum to 1

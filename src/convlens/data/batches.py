@@ -11,7 +11,8 @@ from typing import final
 import torch
 
 from convlens.core.seed import derive
-from convlens.core.shapes import Batch, Labels
+from convlens.core.shapes import Batch, Labels, SoftLabels
+from convlens.data.augment.apply import Augment
 from convlens.data.image_set import ImageSet
 from convlens.data.transform import Prepare
 
@@ -26,24 +27,38 @@ class Batches:
     """
 
     def __init__(
-        self, data: ImageSet, batch_size: int, prepare: Prepare, *, shuffle_seed: int | None = None
+        self,
+        data: ImageSet,
+        batch_size: int,
+        prepare: Prepare,
+        *,
+        shuffle_seed: int | None = None,
+        augment: Augment | None = None,
     ) -> None:
         self.data = data
         self.batch_size = batch_size
         self.prepare = prepare
         self.shuffle_seed = shuffle_seed  # None: in order
+        self.augment = augment  # None: the images as they are
 
     def __len__(self) -> int:
         """Batches in an epoch, the last one perhaps smaller."""
         return math.ceil(len(self.data) / self.batch_size)
 
-    def epoch(self, epoch: int = 0, *, start: int = 0) -> Iterator[tuple[Batch, Labels]]:
+    def epoch(
+        self, epoch: int = 0, *, start: int = 0
+    ) -> Iterator[tuple[Batch, Labels | SoftLabels]]:
         """The batches of one epoch, from step `start` on."""
         device = self.data.images.device
         order = self._order(epoch).to(device)
-        for chosen in order.split(self.batch_size)[start:]:
+        for step, chosen in enumerate(order.split(self.batch_size)[start:], start=start):
             images = self.data.images.index_select(0, chosen)
-            yield self.prepare(images), self.data.labels.index_select(0, chosen)
+            labels = self.data.labels.index_select(0, chosen)
+            if self.augment is None:
+                yield self.prepare(images), labels
+            else:
+                images = self.augment.pixels(images, chosen, epoch, step)
+                yield self.augment.mix(self.prepare(images), labels, epoch, step)
 
     def _order(self, epoch: int) -> torch.Tensor:
         if self.shuffle_seed is None:

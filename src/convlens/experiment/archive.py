@@ -89,7 +89,7 @@ class Archive:
                     f"convlens train {shlex.quote(str(self.run.path / 'recipe.toml'))}",
                 )
             state = State(tensors=saved.tensors, numbers=note["state"])
-            restore(state, self.task.model, self.task.sgd)
+            restore(state, self.task.model, self.task.sgd, self.task)
             self.start = self.saved = Position.from_table(note["position"])
             self.last, self.best = _evaluated(note["last"]), _evaluated(note["best"])
         self._num_records = note["records"]
@@ -214,7 +214,7 @@ class Archive:
         last: Evaluated | None,
         best: Evaluated | None,
     ) -> None:
-        now, state = position(), capture(self.task.model, self.task.sgd)
+        now, state = position(), capture(self.task.model, self.task.sgd, self.task)
         note = {
             "recipe": self.recipe.to_table(),
             "position": now.to_table(),

@@ -10,6 +10,8 @@ from torch import nn
 
 from convlens.core.errors import Diverged, OutOfMemory, RunError
 from convlens.core.seed import derive, reproducible
+from convlens.data.augment.apply import Augment
+from convlens.data.augment.settings import AugmentConfig
 from convlens.data.batches import Batches
 from convlens.data.catalog import DataConfig, Splits, load_data, split
 from convlens.data.image_set import ImageSet
@@ -32,7 +34,7 @@ from convlens.train.task import Classification
 
 EVALUATION_BATCH = 1_000  # images of 28x28; large enough to be fast, small enough for any machine
 LEAST_EVALUATION_BATCH = 100  # images, however large they are
-_INIT, _SHUFFLE = 0, 1  # what the seed of a recipe is used for
+_INIT, _SHUFFLE, _AUGMENT = range(3)  # what the seed of a recipe is used for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +108,7 @@ def train_into(
     The caller holds the lock of the folder. Raises as `execute` does.
     """
     prepare, splits = preparation(recipe.data), material.splits
-    train = training_batches(splits.train, recipe.train, prepare)
+    train = training_batches(splits.train, recipe.train, prepare, recipe.augment)
     validation = evaluation_batches(splits.validation, recipe.data)
     task = Classification(model, train, validation, recipe.train)
     with interruptible() as interruption:
@@ -142,9 +144,26 @@ def train_into(
             raise shortage from None
 
 
-def training_batches(images: ImageSet, config: TrainConfig, prepare: Prepare) -> Batches:
-    """The shuffled batches that a training with these settings sees."""
-    return Batches(images, config.batch_size, prepare, shuffle_seed=derive(config.seed, _SHUFFLE))
+def training_batches(
+    images: ImageSet,
+    config: TrainConfig,
+    prepare: Prepare,
+    augment: AugmentConfig | None = None,
+) -> Batches:
+    """The shuffled, augmented batches that a training with these settings sees, one per step."""
+    changes = Augment(
+        augment or AugmentConfig(),
+        seed=derive(config.seed, _AUGMENT),
+        num_images=len(images),
+        num_classes=len(images.class_names),
+    )
+    return Batches(
+        images,
+        config.images_per_step,
+        prepare,
+        shuffle_seed=derive(config.seed, _SHUFFLE),
+        augment=changes,
+    )
 
 
 def evaluation_batches(images: ImageSet, config: DataConfig) -> Batches:

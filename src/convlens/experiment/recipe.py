@@ -1,6 +1,6 @@
-"""A recipe: data + model + training, everything that decides a result.
+"""A recipe: data + augmentation + model + training, everything that decides a result.
 
-As TOML it has three sections. `[model]` names a model of the catalog; its other settings are
+As TOML it has four sections. `[model]` names a model of the catalog; its other settings are
 that model's own, and start from its preset:
 
     [data]
@@ -17,13 +17,14 @@ A shipped recipe opens with its claim, a comment filled from runs that were made
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from convlens.core.config import SettingsTable, override, parse, read_toml, to_table
 from convlens.core.errors import ConfigError
 from convlens.core.names import Table, suggestion
+from convlens.data.augment.settings import AugmentConfig
 from convlens.data.catalog import DATA_SETS, DataConfig
 from convlens.models.catalog import configure
 from convlens.train.optim import TrainConfig
@@ -40,11 +41,13 @@ class Recipe:
     model_name: str
     model: Any
     train: TrainConfig
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def to_table(self) -> SettingsTable:
         """The resolved recipe as TOML tables; `resolve` gives the same recipe back."""
         return {
             "data": to_table(self.data),
+            "augment": to_table(self.augment),
             "model": {"name": self.model_name, **to_table(self.model)},
             "train": to_table(self.train),
         }
@@ -87,13 +90,14 @@ def resolve(name: str, table: SettingsTable) -> Recipe:
         UnknownName: no such model or data set.
         ConfigError: an unknown section or setting, a wrong type or a value out of range.
     """
-    sections = ("data", "model", "train")
+    sections = ("data", "augment", "model", "train")
     for section, content in table.items():
         if section not in sections:
             raise ConfigError(f"{section}: unknown section; {suggestion(section, sections)}")
         if not isinstance(content, dict):
             raise ConfigError(f"{section}: must be a section, [{section}]")
     data = parse(DataConfig, table.get("data", {}), section="data")
+    augment = parse(AugmentConfig, table.get("augment", {}), section="augment")
     settings = dict(table.get("model", {}))
     model_name = settings.pop("name", None)
     if not isinstance(model_name, str):
@@ -109,4 +113,6 @@ def resolve(name: str, table: SettingsTable) -> Recipe:
         if (found := getattr(model, setting)) != value:
             raise ConfigError(f"model.{setting}: is {found}, but the data's is {value}")
     train = parse(TrainConfig, table.get("train", {}), section="train")
-    return Recipe(name=name, data=data, model_name=model_name, model=model, train=train)
+    return Recipe(
+        name=name, data=data, model_name=model_name, model=model, train=train, augment=augment
+    )

@@ -4,6 +4,7 @@ Figures are made without pyplot, so no window opens and no global state changes.
 """
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from convlens.core.errors import ConfigError, RunError
+from convlens.core.shapes import Pixels
 from convlens.data.image_set import ImageSet
 from convlens.runs.record import Record
 from convlens.runs.store import Run, write_whole
@@ -78,19 +80,25 @@ def draw_curves(records: list[Record], *, title: str) -> Figure:
 
 def contact_sheet(data: ImageSet, *, title: str, per_class: int = 10) -> Figure:
     """The first images of each class, a row per class, its name and count beside it."""
-    rows = [(name, data.labels == index) for index, name in enumerate(data.class_names)]
-    figure = Figure(figsize=(1.6 + 0.6 * per_class, 0.5 + 0.6 * len(rows)), layout="constrained")
+    rows: list[tuple[str, Pixels]] = []
+    for index, name in enumerate(data.class_names):
+        chosen = torch.nonzero(data.labels == index)[:, 0]
+        rows.append((f"{name}\n{len(chosen):,}", data.images[chosen[:per_class]]))
+    return image_rows(rows, title=title, per_row=per_class)
+
+
+def image_rows(rows: Sequence[tuple[str, Pixels]], *, title: str, per_row: int) -> Figure:
+    """Images of one size side by side, at most `per_row`, each row with its label beside it."""
+    figure = Figure(figsize=(1.6 + 0.6 * per_row, 0.5 + 0.6 * len(rows)), layout="constrained")
     figure.suptitle(title)
     axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-    for row, (name, chosen) in zip(axes, rows, strict=True):
-        images = data.images[torch.nonzero(chosen)[:per_class, 0]].cpu()
-        padded = images.new_full((per_class, *images.shape[1:]), 255)
+    for row, (label, images) in zip(axes, rows, strict=True):
+        padded = images.new_full((per_row, *images.shape[1:]), 255)
         padded[: len(images)] = images
-        strip = torch.cat(list(padded), dim=2).permute(1, 2, 0).squeeze(2)  # side by side
+        strip = torch.cat(list(padded.cpu()), dim=2).permute(1, 2, 0).squeeze(2)  # side by side
         row.imshow(strip.numpy(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         row.set_xticks([])
         row.set_yticks([])
-        label = f"{name}\n{int(chosen.sum()):,}"
         row.set_ylabel(label, rotation=0, ha="right", va="center")
     return figure
 

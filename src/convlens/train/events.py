@@ -9,6 +9,7 @@
         Evaluated                the validation images, exactly
         EpochFinished
         Checkpointed             the weights are safe on disk
+    Stopped                      if it ends before its last epoch does
     FitFinished
 
 Source: the loop of composer's `Event`, https://github.com/mosaicml/composer, for the idea of
@@ -85,10 +86,18 @@ class Checkpointed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Stopped:
+    """No epoch follows, though the recipe asked for more, or for the rest of this one."""
+
+    epoch: int  # the last one, perhaps in part
+    reason: str  # in words
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FitFinished:
     """The last epoch is over."""
 
-    num_epochs: int
+    num_epochs: int  # that were trained, the last one perhaps in part
     seconds: float  # from FitStarted on, validation and checkpoints included
     train_seconds: float  # the sum of the epochs' training alone
 
@@ -101,6 +110,7 @@ Event = (
     | Evaluated
     | EpochFinished
     | Checkpointed
+    | Stopped
     | FitFinished
 )
 Listener = Callable[[Event], None]

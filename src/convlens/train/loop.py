@@ -27,6 +27,7 @@ from convlens.train.events import (
     FitStarted,
     Listener,
     StepsFinished,
+    Stopped,
 )
 from convlens.train.optim import TrainConfig
 from convlens.train.position import START, Keep, Position
@@ -86,57 +87,66 @@ def run(
             device=str(task.device),
         ),
     )
+    epoch = start.epoch - 1
     for epoch in range(start.epoch, epochs + 1):
         _tell(listeners, EpochStarted(epoch=epoch))
-        trained = _train_epoch(task, at, log_every, listeners, keep)
+        trained, whole = _train_epoch(task, at, log_every, listeners, keep)
         evaluated = _evaluate_epoch(task, epoch)
         if evaluated is not None:
             _tell(listeners, evaluated)
         _tell(listeners, trained)
         if checkpoint is not None and evaluated is not None:
             _tell(listeners, Checkpointed(epoch=epoch, best=checkpoint(evaluated)))
+        reason = task.stop(evaluated and evaluated.accuracy, trained.seconds)
+        stopped = bool(reason) and not (whole and epoch == epochs)
+        if stopped:
+            _tell(listeners, Stopped(epoch=epoch, reason=reason))
         at = Position(
-            epoch=epoch + 1,
+            epoch=(epochs if stopped else epoch) + 1,
             train_seconds=at.train_seconds + trained.seconds,
             seconds=time.perf_counter() - began,
         )
         keep(0, partial(replace, at))
+        if stopped:
+            break
     seconds = time.perf_counter() - began
     _tell(
         listeners,
-        FitFinished(num_epochs=epochs, seconds=seconds, train_seconds=at.train_seconds),
+        FitFinished(num_epochs=epoch, seconds=seconds, train_seconds=at.train_seconds),
     )
 
 
 def _train_epoch(
     task: Task, start: Position, log_every: int, listeners: Sequence[Listener], keep: Keep
-) -> EpochFinished:
-    epoch, began = start.epoch, time.perf_counter() - start.epoch_seconds
+) -> tuple[EpochFinished, bool]:
+    epoch, began, late = start.epoch, time.perf_counter() - start.epoch_seconds, False
     losses = LossMeter(epoch, min(log_every, task.num_steps), task.device)
     losses.go_on(start)
     for step, batch in enumerate(task.epoch(epoch, start.step), start=start.step + 1):
         lr = task.learning_rate(epoch, step)
-        loss = task.loss(batch)
-        task.optimizer.zero_grad()
-        loss.backward()
+        loss = task.gradient(batch)
         with torch.no_grad():
             task.before_update()
             task.optimizer.step()
         losses.add(loss, task.size(batch))
         task.after_step()
-        if losses.full or step == task.num_steps:
+        late = step < task.num_steps and task.out_of_time(time.perf_counter() - began)
+        if losses.full or late or step == task.num_steps:
             event = StepsFinished(epoch=epoch, step=step, loss=losses.flush(step), lr=lr)
             _tell(listeners, event)
         paused = time.perf_counter()
         keep(step, partial(losses.position, start, step, paused - began))
         began += time.perf_counter() - paused  # what is kept is no training
+        if late:
+            break
     seconds = time.perf_counter() - began
-    return EpochFinished(
+    finished = EpochFinished(
         epoch=epoch,
         loss=losses.epoch_mean,
         seconds=seconds,
         images_per_second=losses.num_images / seconds,
     )
+    return finished, not late
 
 
 def _evaluate_epoch(task: Task, epoch: int) -> Evaluated | None:

@@ -7,14 +7,27 @@ kernel rounds.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from convlens.core.chance import Chance, capture_chance, restore_chance
 
-_MODEL, _OPTIMIZER, _CHANCE = "model.", "optimizer.", "chance."
+_MODEL, _OPTIMIZER, _CHANCE, _PART = "model.", "optimizer.", "chance.", "part."
+
+
+@runtime_checkable
+class Parts(Protocol):
+    """What a training remembers beside model and optimiser, as `Classification` does."""
+
+    def state_dict(self) -> dict[str, dict[str, Any]]:
+        """By the name of the part, its tensors and numbers."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Mapping[str, Any]]) -> None:
+        """What `state_dict` gave."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +38,9 @@ class State:
     numbers: dict[str, Any]  # what JSON can say: settings of the optimiser, layouts, chance
 
 
-def capture(model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+def capture(
+    model: nn.Module, optimizer: torch.optim.Optimizer, parts: Parts | None = None
+) -> State:
     """The state now; its tensors share memory with the training."""
     chance = capture_chance()
     found = optimizer.state_dict()
@@ -40,11 +55,22 @@ def capture(model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
                 strides[name] = list(value.stride())
             else:
                 kept.setdefault(str(index), {})[key] = value
+    others: dict[str, dict[str, Any]] = {}  # by part, what is no tensor
+    for part, slots in (parts.state_dict() if parts is not None else {}).items():
+        others[part] = {k: v for k, v in slots.items() if not isinstance(v, Tensor)}
+        held = {k: v for k, v in slots.items() if isinstance(v, Tensor)}
+        tensors |= {f"{_PART}{part}.{name}": tensor for name, tensor in held.items()}
     groups = {"groups": found["param_groups"], "kept": kept, "strides": strides}
-    return State(tensors=tensors, numbers={"optimizer": groups, "chance": chance.numbers})
+    numbers = {"optimizer": groups, "chance": chance.numbers, "parts": others}
+    return State(tensors=tensors, numbers=numbers)
 
 
-def restore(state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def restore(
+    state: State,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    parts: Parts | None = None,
+) -> None:
     """Put `state` into a model and an optimiser that were built as those it was captured of."""
     model.load_state_dict(_named(state.tensors, _MODEL))
     about = state.numbers["optimizer"]
@@ -63,6 +89,13 @@ def restore(state: State, model: nn.Module, optimizer: torch.optim.Optimizer) ->
         )
         slots.setdefault(int(index), {})[key] = here.copy_(tensor)
     optimizer.load_state_dict({"state": slots, "param_groups": about["groups"]})
+    if parts is not None:
+        parts.load_state_dict(
+            {
+                part: {**numbers, **_named(state.tensors, f"{_PART}{part}.")}
+                for part, numbers in state.numbers["parts"].items()
+            }
+        )
     tensors = _named(state.tensors, _CHANCE)
     restore_chance(Chance(tensors=tensors, numbers=state.numbers["chance"]))
 

@@ -49,3 +49,30 @@ def test_an_unknown_data_set_gives_the_nearest(convlens: Convlens) -> None:
     result = convlens("data", "show", "fashion-mnst")
     assert result.code == 2
     assert "'fashion-mnist'" in result.err
+
+
+def test_a_sheet_of_augmented_images_is_another_and_repeats(
+    convlens: Convlens, small_folder: Path, tmp_path: Path
+) -> None:
+    sheets: list[bytes] = []
+    settings = ("--augment", "flip=alternating", "--augment", "translate=2")
+    for number, more in enumerate([(), settings, settings, (*settings, "--seed", "1")]):
+        png = tmp_path / f"{number}.png"
+        result = convlens("data", "show", "--folder", small_folder, "--png", png, *more)
+        assert result.code == 0
+        sheets.append(png.read_bytes())
+    assert sheets[1] == sheets[2]
+    assert len(set(sheets)) == 3
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [("flp=random", "augment.flp: unknown setting"), ("flip", "not a setting")],
+)
+def test_a_wrong_setting_of_the_augmentation_is_told(
+    convlens: Convlens, small_folder: Path, tmp_path: Path, setting: str, told: str
+) -> None:
+    where = ("--folder", small_folder, "--png", tmp_path / "sheet.png")
+    result = convlens("data", "show", *where, "--augment", setting)
+    assert result.code == 2
+    assert told in result.err

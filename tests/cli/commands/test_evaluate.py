@@ -63,3 +63,37 @@ def test_weights_of_another_model_are_refused(
     assert result.code == 3
     assert "weights of another model" in result.err
     assert "head.1.weight" in result.err
+
+
+def test_averaging_is_reported_beside_the_plain_accuracy(convlens: Convlens, trained: Path) -> None:
+    plain = convlens("evaluate", trained, "--json").json
+    both = convlens("evaluate", trained, "--tta", "mirror", "--json").json
+    assert both["accuracy"] == plain["accuracy"] and both["loss"] == plain["loss"]
+    assert (both["tta"]["views"], both["tta"]["share"]) == ("mirror", 1.0)
+    assert both["tta"]["loss"] != plain["loss"]
+    assert "tta" not in plain
+
+
+def test_a_share_leaves_the_confident_images(convlens: Convlens, trained: Path) -> None:
+    options = ("--tta", "mirror-shift", "--tta-share", "0.25")
+    result = convlens("evaluate", trained, *options)
+    assert result.code == 0
+    assert "mirror-shift, least confident 25 % of the images" in result.out
+    assert result.out.count("test accuracy") == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--tta", "miror"), "'mirror'"),
+        (("--tta-share", "0.5"), "--tta-share goes with --tta"),
+        (("--tta", "mirror", "--tta-share", "0"), "above 0 and at most 1"),
+        (("--tta", "mirror", "--tta-share", "1.5"), "above 0 and at most 1"),
+    ],
+)
+def test_averaging_that_makes_no_sense_is_refused(
+    convlens: Convlens, trained: Path, options: tuple[str, ...], told: str
+) -> None:
+    result = convlens("evaluate", trained, *options)
+    assert result.code == 2
+    assert told in result.err

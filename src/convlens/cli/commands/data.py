@@ -9,6 +9,8 @@ from convlens.cli import options
 from convlens.cli.console import print_json, print_table
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from convlens.data.image_set import DataSet, ImageSet
 
 app = typer.Typer(name="data", rich_markup_mode=None)
@@ -42,6 +44,15 @@ def show(
     png: Annotated[
         Path | None, typer.Option(help="Where the sheet of images goes  [default: NAME.png]")
     ] = None,
+    augment: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--augment",
+            metavar="KEY=VALUE",
+            help="Draw the images as a training with this setting of [augment] shows them.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of what --augment draws.")] = 0,
     as_json: options.Json = False,
 ) -> None:
     """Counts, shapes, mean, standard deviation and checksums; draws a sheet of the images.
@@ -49,15 +60,15 @@ def show(
     \b
     Examples:
       convlens data show fashion-mnist
+      convlens data show --augment flip=alternating --augment translate=2
       convlens data show fashion-mnist --folder ~/fashion-mnist --png sheet.png
     """
     from convlens.data.catalog import DataConfig, load_data
-    from convlens.report.figures import contact_sheet, save_picture
+    from convlens.report.figures import save_picture
 
     loaded = load_data(DataConfig(name=name, folder=str(folder) if folder is not None else None))
     sheet = png or Path(f"{name}.png")
-    title = f"{name}: the first ten training images of each class"
-    save_picture(contact_sheet(loaded.train, title=title), sheet)
+    save_picture(_draw(name, loaded.train, augment or [], seed), sheet)
     splits = {"train": _describe(loaded.train), "test": _describe(loaded.test)}
     if as_json:
         files = [
@@ -69,6 +80,20 @@ def show(
     _print_files(loaded)
     print(f"sheet of images: {sheet}")
     print("next: convlens train")
+
+
+def _draw(name: str, images: "ImageSet", settings: list[str], seed: int) -> "Figure":
+    from convlens.core.config import override, parse
+    from convlens.data.augment.settings import AugmentConfig
+    from convlens.report.augmented import augmented_sheet
+    from convlens.report.figures import contact_sheet
+
+    if not settings:
+        return contact_sheet(images, title=f"{name}: the first ten training images of each class")
+    table = override({}, [f"augment.{setting}" for setting in settings])
+    config = parse(AugmentConfig, table["augment"], section="augment")
+    title = f"{name}: an image as it is, and in nine epochs with {', '.join(settings)}"
+    return augmented_sheet(images, config, title=title, seed=seed)
 
 
 def _describe(images: "ImageSet") -> dict[str, Any]:

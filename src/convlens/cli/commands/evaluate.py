@@ -1,7 +1,15 @@
 """`convlens evaluate`: a run's weights on the test images."""
 
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
 from convlens.cli import options
 from convlens.cli.console import percent, print_json, print_pairs
+from convlens.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from convlens.train.evaluate import Evaluation
 
 
 def evaluate(
@@ -10,6 +18,14 @@ def evaluate(
     folder: options.DataFolder = None,
     device: options.Device = "auto",
     out: options.Out = options.RUNS,
+    tta: Annotated[
+        str | None,
+        typer.Option(help="Average over views of each image, too: mirror or mirror-shift."),
+    ] = None,
+    tta_share: Annotated[
+        float | None,
+        typer.Option(help="Of the images, the least confident first.  [default: 1, all]"),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Test a run's weights: mean loss and accuracy over all test images, exactly.
@@ -19,31 +35,51 @@ def evaluate(
       convlens evaluate lenet-modern-1
       convlens evaluate lenet-modern-1 --weights best --json
       convlens evaluate runs/lenet-1 --folder my-fashion-mnist
+      convlens evaluate lenet-modern-1 --tta mirror --tta-share 0.25
+
+    With --tta a second accuracy, that of averaged logits, stands beside the plain one.
     """
     from convlens.experiment.execute import evaluate_run
+    from convlens.experiment.views import evaluate_views
     from convlens.runs.store import open_run
 
     opened = open_run(run, out)
-    result = evaluate_run(opened, which=weights, folder=folder, device=device)
-    if as_json:
-        print_json(
-            {
-                "run": str(opened.path),
-                "weights": weights,
-                "loss": result.loss,
-                "accuracy": result.accuracy,
-                "num_correct": result.num_correct,
-                "num_images": result.num_images,
-                "seconds": result.seconds,
-            }
+    if tta is None:
+        if tta_share is not None:
+            raise ConfigError("--tta-share goes with --tta", fix="add --tta mirror")
+        plain, averaged = evaluate_run(opened, which=weights, folder=folder, device=device), None
+    else:
+        share = 1.0 if tta_share is None else tta_share
+        plain, averaged = evaluate_views(
+            opened, tta, share=share, which=weights, folder=folder, device=device
         )
+    if as_json:
+        content = {"run": str(opened.path), "weights": weights, **_content(plain)}
+        if averaged is not None:
+            share = 1.0 if tta_share is None else tta_share
+            content["tta"] = {"views": tta, "share": share, **_content(averaged)}
+        print_json(content)
         return
-    print_pairs(
-        {
-            "run": f"{opened.path}, {weights} weights",
-            "test accuracy": f"{percent(result.accuracy)} "
-            f"({result.num_correct:,} of {result.num_images:,})",
-            "test loss": f"{result.loss:.4f}",
-            "images/s": f"{result.num_images / result.seconds:,.0f}",
-        }
-    )
+    print_pairs({"run": f"{opened.path}, {weights} weights", **_pairs(plain)})
+    if averaged is not None:
+        of = "" if tta_share is None else f", least confident {100 * tta_share:g} % of the images"
+        print_pairs({"averaged over": f"{tta}{of}", **_pairs(averaged)})
+
+
+def _content(result: "Evaluation") -> dict[str, Any]:
+    return {
+        "loss": result.loss,
+        "accuracy": result.accuracy,
+        "num_correct": result.num_correct,
+        "num_images": result.num_images,
+        "seconds": result.seconds,
+    }
+
+
+def _pairs(result: "Evaluation") -> dict[str, str]:
+    return {
+        "test accuracy": f"{percent(result.accuracy)} "
+        f"({result.num_correct:,} of {result.num_images:,})",
+        "test loss": f"{result.loss:.4f}",
+        "images/s": f"{result.num_images / result.seconds:,.0f}",
+    }

@@ -33,6 +33,9 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Images per step.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of initial weights and shuffling.")] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds of training; it ends after the step.")
+    ] = None,
     out: options.Out = options.RUNS,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped or killed.")
@@ -58,7 +61,14 @@ def train(
     """
     from convlens.cli.progress import progress
 
-    named = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "device": device, "seed": seed}
+    named = {
+        "epochs": epochs,
+        "lr": lr,
+        "batch_size": batch_size,
+        "device": device,
+        "seed": seed,
+        "time_limit": time_limit,
+    }
     flags = [f"train.{key}={value}" for key, value in named.items() if value is not None]
     settings = [*(assignments or []), *flags]
     start = (

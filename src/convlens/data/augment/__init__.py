@@ -1,0 +1,1 @@
+"""Augmentation: an image is shown a little different each time, and means the same."""
