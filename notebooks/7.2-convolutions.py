@@ -338,7 +338,7 @@ plt.show()
 from convlens.course.catalog import STUDIES
 from convlens.course.study import Setup
 
-print(STUDIES["7.2-edges"].run(Setup()).text)
+print(STUDIES["7.2-diagonal"].run(Setup()).text)
 
 # %% [markdown]
 # **2.** Design kernels by hand (exercise 2): one for edges across a direction, one for the second

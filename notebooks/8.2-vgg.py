@@ -347,11 +347,11 @@ from convlens.course.study import Setup
 
 finding = STUDIES["8.2-parameters"].run(Setup())
 for what, number in finding.numbers.items():
-    print(f"{what:<28}{number:>15,}")
+    print(f"{what:<48}{number:>13,}")
 print(finding.text)
 assert finding.holds
-assert finding.numbers["AlexNet, parameters"] == 46_764_746
-assert finding.numbers["slim VGG-11, parameters"] == 43_093_322
+assert finding.numbers["alexnet-d2l: parameters"] == 46_764_746
+assert finding.numbers["vgg11-slim: parameters"] == 43_093_322
 
 # %% [markdown]
 # **2.** The network is called VGG-11, but the book's summary shows eight pieces with weights.

@@ -428,7 +428,8 @@ assert larger == {"NiN": True, "with a linear layer": False} and smallest == 67
 
 # %% [markdown]
 # What is lost is the freedom of size: the mean of a channel is one number for any image.
-#
+
+# %% [markdown]
 # ## Where to go next
 #
 # The next notebook is [8.4, GoogLeNet](8.4-googlenet.ipynb): windows of several sizes at once, kept

@@ -12,6 +12,7 @@ PARENTS: dict[type[ConvLensError], type[Exception]] = {
     errors.DataError: OSError,
     errors.RunError: ConvLensError,
     errors.Diverged: ArithmeticError,
+    errors.OutOfMemory: MemoryError,
 }
 
 

@@ -43,7 +43,7 @@ def seconds_left(recipe: Recipe, earlier: Run | None, *, repeats: int = 2) -> fl
 def in_words(seconds: float) -> str:
     """A time as people say it, rounded up.
 
-    >>> in_words(42), in_words(150), in_words(9 * 3600 + 1700)
+    >>> in_words(42.0), in_words(150.0), in_words(34_100.0)
     ('1 minute', '3 minutes', '9.5 hours')
     """
     minutes = -int(-seconds // 60)
