@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from convlens.core.errors import ConfigError
-from convlens.data.batches import Batches
 from convlens.data.catalog import load_data
-from convlens.experiment.execute import EVALUATION_BATCH, load_model, preparation, recipe_of
+from convlens.experiment.execute import evaluation_batches, load_model, recipe_of
 from convlens.runs.store import Run
 from convlens.train.evaluate import Evaluation, measure, predict_logits
 from convlens.train.optim import choose_device
@@ -42,7 +41,7 @@ def evaluate_views(
         config = replace(config, folder=str(folder))
     model = load_model(run, which, device)
     images = load_data(config).test.to(choose_device(device))
-    batches = Batches(images, EVALUATION_BATCH, preparation(config))
+    batches = evaluation_batches(images, config)
     started = time.perf_counter()
     logits = predict_logits(model, batches)
     plain = measure(logits, images.labels, time.perf_counter() - started)
