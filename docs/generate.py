@@ -18,7 +18,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from typer.testing import CliRunner
 
 from convlens.cli.main import app
-from convlens.data.catalog import DATA_SETS, DataConfig
+from convlens.data.catalog import DATA_SETS
+from convlens.data.config import DataConfig
 from convlens.experiment.recipe import claim, shipped_recipes
 from convlens.models.catalog import MODELS
 from convlens.train.optim import TrainConfig
@@ -26,7 +27,8 @@ from convlens.train.optim import TrainConfig
 REFERENCE = Path(__file__).parent / "reference"
 COMMANDS = (
     "train", "evaluate", "predict", "models", "summary", "compare-models", "recipes", "data",
-    "data show", "runs", "runs show", "doctor", "conv", "conv learn", "conv picture",
+    "data list",
+    "data show", "data fetch", "runs", "runs show", "doctor", "conv", "conv learn", "conv picture",
     "study", "study list", "study run", "study values",
 )  # fmt: skip
 

@@ -7,7 +7,8 @@ import torch
 
 from convlens.core.config import check
 from convlens.core.errors import ConfigError, DataError, UnknownName
-from convlens.data.catalog import DATA_SETS, NUM_HELD_OUT, DataConfig, load_data, split
+from convlens.data.catalog import DATA_SETS, NUM_HELD_OUT, load_data, split
+from convlens.data.config import DataConfig
 from convlens.data.image_set import DataSet
 
 

@@ -21,8 +21,8 @@ from convlens.core.errors import (
     ShapeError,
     UnknownName,
 )
-from convlens.data.fashion_mnist import load_fashion_mnist
 from convlens.data.image_set import DataSet
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 from convlens.experiment import execute as module
 from convlens.experiment.execute import evaluate_run, execute, load_model, recipe_of
 from convlens.experiment.recipe import Recipe, resolve

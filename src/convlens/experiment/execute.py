@@ -11,7 +11,8 @@ from torch import nn
 from convlens.core.errors import Diverged
 from convlens.core.seed import derive, reproducible
 from convlens.data.batches import Batches
-from convlens.data.catalog import DataConfig, Splits, load_data, split
+from convlens.data.catalog import Splits, load_data, split
+from convlens.data.config import DataConfig
 from convlens.data.image_set import ImageSet
 from convlens.data.transform import Prepare
 from convlens.experiment.recipe import Recipe, resolve

@@ -24,7 +24,8 @@ from typing import Any
 from convlens.core.config import SettingsTable, override, parse, read_toml, to_table
 from convlens.core.errors import ConfigError
 from convlens.core.names import Table, suggestion
-from convlens.data.catalog import DATA_SETS, DataConfig
+from convlens.data.catalog import choose, nature, settle
+from convlens.data.config import DataConfig
 from convlens.models.catalog import configure
 from convlens.train.optim import TrainConfig
 
@@ -65,27 +66,34 @@ def claim(path: Path) -> str:
     return " ".join(lines)
 
 
-def load_recipe(name: str, assignments: Sequence[str] = ()) -> Recipe:
+def load_recipe(name: str, assignments: Sequence[str] = (), *, data: str | None = None) -> Recipe:
     """The shipped recipe called `name`, or the TOML file at that path, with settings replaced.
 
+    `data` is what to train on instead: a data set's name, a folder of images, or a .csv.
     `assignments` are `section.key=value`, the last one winning.
 
     Raises:
         UnknownName: no such recipe, model or data set.
         ConfigError: an unknown setting, a wrong type or a value out of range.
+        DataError: `data`, or own images, that cannot be used.
     """
     path = Path(name) if name.endswith(".toml") else shipped_recipes()[name]
-    return resolve(path.stem, override(read_toml(path), assignments))
+    table = read_toml(path)
+    if data is not None and isinstance(before := table.get("data", {}), dict):
+        table = {**table, "data": choose(data, before)}
+    return resolve(path.stem, override(table, assignments))
 
 
 def resolve(name: str, table: SettingsTable) -> Recipe:
     """The recipe of these tables, with every setting filled in.
 
-    Channels, classes and image size of the model follow the data unless they are set.
+    What is not set of the data follows from the data themselves, so own images are looked at;
+    channels, classes and image size of the model follow the data.
 
     Raises:
         UnknownName: no such model or data set.
         ConfigError: an unknown section or setting, a wrong type or a value out of range.
+        DataError: own images that cannot be used.
     """
     sections = ("data", "model", "train")
     for section, content in table.items():
@@ -93,15 +101,17 @@ def resolve(name: str, table: SettingsTable) -> Recipe:
             raise ConfigError(f"{section}: unknown section; {suggestion(section, sections)}")
         if not isinstance(content, dict):
             raise ConfigError(f"{section}: must be a section, [{section}]")
-    data = parse(DataConfig, table.get("data", {}), section="data")
+    section_data = table.get("data", {})
+    data = parse(DataConfig, section_data, section="data")
+    data = settle(data, frozenset(section_data))
     settings = dict(table.get("model", {}))
     model_name = settings.pop("name", None)
     if not isinstance(model_name, str):
         raise ConfigError("model.name: must name a model", fix="list them: convlens models")
-    entry = DATA_SETS[data.name]
+    seen = nature(data)
     from_data = {
-        "in_channels": entry.channels,
-        "num_classes": len(entry.class_names),
+        "in_channels": seen.channels,
+        "num_classes": len(seen.class_names),
         "image_size": data.image_size,
     }
     model = configure(model_name, {**from_data, **settings})

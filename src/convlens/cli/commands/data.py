@@ -51,7 +51,8 @@ def show(
       convlens data show fashion-mnist
       convlens data show fashion-mnist --folder ~/fashion-mnist --png sheet.png
     """
-    from convlens.data.catalog import DataConfig, load_data
+    from convlens.data.catalog import load_data
+    from convlens.data.config import DataConfig
     from convlens.report.figures import contact_sheet, save_picture
 
     loaded = load_data(DataConfig(name=name, folder=str(folder) if folder is not None else None))

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from convlens.core.seed import derive, reproducible
 from convlens.course.study import Finding, Setup, Study
 from convlens.data.batches import Batches
-from convlens.data.catalog import DataConfig, load_data
+from convlens.data.catalog import load_data
+from convlens.data.config import DataConfig
 from convlens.data.image_set import ImageSet
 from convlens.experiment.execute import EVALUATION_BATCH, preparation, training_batches
 from convlens.models.catalog import build, configure
