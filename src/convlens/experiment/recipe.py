@@ -17,15 +17,16 @@ A shipped recipe opens with its claim, a comment filled from runs that were made
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from convlens.core.config import SettingsTable, override, parse, read_toml, to_table
 from convlens.core.errors import ConfigError
 from convlens.core.names import Table, suggestion
-from convlens.data.catalog import choose, nature, settle
-from convlens.data.config import DataConfig
+from convlens.data.catalog import choose, load_data, nature, settle
+from convlens.data.config import OWN, DataConfig
+from convlens.experiment.small import difference, suited
 from convlens.models.catalog import configure
 from convlens.train.optim import TrainConfig
 
@@ -41,6 +42,7 @@ class Recipe:
     model_name: str
     model: Any
     train: TrainConfig
+    notes: tuple[str, ...] = field(default=(), compare=False)  # what a person should know of it
 
     def to_table(self) -> SettingsTable:
         """The resolved recipe as TOML tables; `resolve` gives the same recipe back."""
@@ -69,8 +71,9 @@ def claim(path: Path) -> str:
 def load_recipe(name: str, assignments: Sequence[str] = (), *, data: str | None = None) -> Recipe:
     """The shipped recipe called `name`, or the TOML file at that path, with settings replaced.
 
-    `data` is what to train on instead: a data set's name, a folder of images, or a .csv.
-    `assignments` are `section.key=value`, the last one winning.
+    `data` is what to train on instead: a data set's name, a folder of images, or a .csv; of few
+    images, training follows (`experiment/small.py`). `assignments` are `section.key=value`, the
+    last one winning.
 
     Raises:
         UnknownName: no such recipe, model or data set.
@@ -81,7 +84,21 @@ def load_recipe(name: str, assignments: Sequence[str] = (), *, data: str | None 
     table = read_toml(path)
     if data is not None and isinstance(before := table.get("data", {}), dict):
         table = {**table, "data": choose(data, before)}
-    return resolve(path.stem, override(table, assignments))
+    recipe = resolve(path.stem, override(table, assignments))
+    return recipe if recipe.data.name != OWN else _of_own_images(recipe, assignments, data)
+
+
+def _of_own_images(recipe: Recipe, assignments: Sequence[str], data: str | None) -> Recipe:
+    """The recipe with notes on its images and, if they were chosen as `data`, suited to them."""
+    images = load_data(recipe.data)
+    notes, train = images.notes, recipe.train
+    if data is not None:
+        keys = (assignment.partition("=")[0].strip() for assignment in assignments)
+        fixed = {key.removeprefix("train.") for key in keys}
+        train = suited(train, len(images.train), fixed)
+        changed = difference(recipe.train, train)
+        notes += (changed,) if changed else ()
+    return replace(recipe, train=train, notes=notes)
 
 
 def resolve(name: str, table: SettingsTable) -> Recipe:

@@ -20,6 +20,14 @@ def train(
         str, typer.Argument(help="A recipe's name, or the path of a .toml file.")
     ] = DEFAULT_RECIPE,
     *,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            help="Instead of the recipe's: a data set's name, a folder with one folder of "
+            "pictures per class, or a .csv of path,label.",
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     lr: Annotated[float | None, typer.Option(help="The learning rate.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per step.")] = None,
@@ -41,14 +49,23 @@ def train(
       convlens train lenet --epochs 3 --seed 1
       convlens train lenet --set model.activation=relu --set train.momentum=0.9
       convlens train my-recipe.toml --json > result.json
+      convlens train --data photos
     """
+    from convlens.cli.downloads import download
     from convlens.cli.progress import progress
+    from convlens.data.catalog import DATA_SETS
     from convlens.experiment.execute import execute
     from convlens.experiment.recipe import load_recipe
 
     named = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "device": device, "seed": seed}
     flags = [f"train.{key}={value}" for key, value in named.items() if value is not None]
-    chosen = load_recipe(recipe, [*(assignments or []), *flags])
+    if data is not None and data in DATA_SETS:
+        download(data, as_json=as_json, quiet=quiet)
+    chosen = load_recipe(recipe, [*(assignments or []), *flags], data=data)
+    if chosen.data.folder is None:
+        download(chosen.data.name, as_json=as_json, quiet=quiet)
+    for note in () if quiet or as_json else chosen.notes:
+        say(f"note: {note}")
     try:
         with progress(as_json=as_json, quiet=quiet) as listeners:
             run = execute(chosen, out=out, listeners=listeners)

@@ -137,7 +137,7 @@ def _endings() -> frozenset[str]:
 
 def _parts(root: Path) -> Mapping[Path, Part | None]:
     names = _folders(root)
-    found = {name: PARTS[name.lower()] for name in names if name.lower() in PARTS}
+    found: dict[str, Part] = {name: PARTS[name.lower()] for name in names if name.lower() in PARTS}
     if len(found) < len(names) or not found:
         return {root: None}
     for part, count in Counter(found.values()).items():
