@@ -205,7 +205,7 @@ def own_place(wanted: str) -> Path:
     try:
         DATA_SETS[wanted]
     except UnknownName as error:
-        raise UnknownName(f"{error.what}; nor is there a folder {place}") from None
+        raise UnknownName(error.what, fix=f"nor is there a folder or file {place}") from None
     return place
 
 

@@ -99,10 +99,8 @@ def show(
         files = [
             {"path": file.path, "md5": file.md5, "official": file.official} for file in loaded.files
         ]
-        notes = {"notes": list(loaded.notes)} if own else {}
-        print_json(
-            {"data_set": title, "splits": splits, "files": files, "png": str(sheet), **notes}
-        )
+        found = {"data_set": title, "splits": splits, "files": files, "png": str(sheet)}
+        print_json({**found, "notes": list(loaded.notes)})
         return
     _print_splits(title, splits)
     _print_files(loaded)

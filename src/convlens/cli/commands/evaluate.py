@@ -20,10 +20,12 @@ def evaluate(
       convlens evaluate lenet-modern-1 --weights best --json
       convlens evaluate runs/lenet-1 --folder my-fashion-mnist
     """
-    from convlens.experiment.execute import evaluate_run
+    from convlens.data.catalog import nature
+    from convlens.experiment.execute import evaluate_run, recipe_of
     from convlens.runs.store import open_run
 
     opened = open_run(run, out)
+    class_names = nature(recipe_of(opened).data).class_names
     result = evaluate_run(opened, which=weights, folder=folder, device=device)
     if as_json:
         print_json(
@@ -34,6 +36,7 @@ def evaluate(
                 "accuracy": result.accuracy,
                 "num_correct": result.num_correct,
                 "num_images": result.num_images,
+                "classes": list(class_names),
                 "seconds": result.seconds,
             }
         )
@@ -44,6 +47,12 @@ def evaluate(
             "test accuracy": f"{percent(result.accuracy)} "
             f"({result.num_correct:,} of {result.num_images:,})",
             "test loss": f"{result.loss:.4f}",
+            "classes": _some(class_names),
             "images/s": f"{result.num_images / result.seconds:,.0f}",
         }
     )
+
+
+def _some(names: tuple[str, ...], shown: int = 10) -> str:
+    more = f", and {len(names) - shown} more" if len(names) > shown else ""
+    return f"{len(names)}: {', '.join(names[:shown])}{more}"
