@@ -53,7 +53,8 @@ def test_of_few_images_the_last_tenth_of_each_class_is_held_out(small: DataSet) 
     splits = split(small, "held-out")
     for label in range(10):
         whole, trained, held_out = (
-            part.images[part.labels == label] for part in (small.train, *learned_and_held_out(splits))
+            part.images[part.labels == label]
+            for part in (small.train, *learned_and_held_out(splits))
         )
         assert len(held_out) == len(whole) // 10 > 0
         assert torch.equal(torch.cat([trained, held_out]), whole)

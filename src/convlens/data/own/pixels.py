@@ -124,7 +124,7 @@ def _kept(stem: Path, key: dict[str, Any]) -> Decoded | None:
     try:
         # "c": pages that are written to are copied, so that nobody can change the file.
         pixels = np.load(stem.with_suffix(".npy"), mmap_mode="c", allow_pickle=False)
-    except (OSError, ValueError):
+    except (OSError, EOFError, ValueError):
         return None
     if len(pixels) != len(about["rows"]):
         return None

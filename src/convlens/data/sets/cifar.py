@@ -50,7 +50,7 @@ _MAX_RECORDS = 50_000  # in one file, of the published ones
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Edition:
+class Edition:
     """What one of the two data sets is made of."""
 
     name: str
@@ -67,7 +67,7 @@ def _archive(name: str, num_bytes: int, sha256: str) -> Download:
     return Download(name=name, urls=urls, num_bytes=num_bytes, sha256=sha256)
 
 
-CIFAR10 = _Edition(
+CIFAR10 = Edition(
     name="cifar-10",
     archive=_archive(
         "cifar-10-binary.tar.gz",
@@ -79,7 +79,7 @@ CIFAR10 = _Edition(
     label_bytes=1,
     class_names=CIFAR10_NAMES,
 )
-CIFAR100 = _Edition(
+CIFAR100 = Edition(
     name="cifar-100",
     archive=_archive(
         "cifar-100-binary.tar.gz",
@@ -111,7 +111,7 @@ def load_cifar100(folder: Path | None = None) -> DataSet:
     return _load(CIFAR100, folder)
 
 
-def _load(edition: _Edition, folder: Path | None) -> DataSet:
+def _load(edition: Edition, folder: Path | None) -> DataSet:
     if folder is None:
         fetch([edition.archive], cache_folder(edition.name))
     path = (folder or cache_folder(edition.name)) / edition.archive.name
@@ -153,7 +153,7 @@ def _members(path: Path, wanted: set[str], limit: int) -> Iterator[tuple[str, by
 
 
 def _images(
-    path: Path, edition: _Edition, names: tuple[str, ...], found: dict[str, bytes]
+    path: Path, edition: Edition, names: tuple[str, ...], found: dict[str, bytes]
 ) -> ImageSet:
     record = edition.label_bytes + int(np.prod(_PIXELS))
     for name in names:
