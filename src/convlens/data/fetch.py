@@ -5,8 +5,8 @@ where it comes from. The places of a file are tried in turn. What a broken conne
 kept as `NAME.part` and gone on with, by HTTP's Range, at the same place or at the next one. A
 finished file is put in place whole; of two processes that want it, the second waits.
 
-`CONVLENS_MIRROR` names a place to try first, such as a classroom's own server: there a file is
-looked for as `<data set>/<name>`.
+`CONVLENS_MIRROR` names a place to try first, such as a classroom's own server or a folder of the
+network (file:///...): there a file is looked for as `<data set>/<name>`.
 
 Source: Fielding et al. (2022), https://www.rfc-editor.org/rfc/rfc9110, section 14 (Range).
 """
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
+from urllib.response import addinfourl
 
 from convlens.core.errors import DataError
 from convlens.data.cache import locked, made, unwritable
@@ -53,6 +54,7 @@ class Progress:
 
 
 Listener = Callable[[Progress], None]
+Response = http.client.HTTPResponse | addinfourl  # the second of a file:// place
 
 
 class _GivenUpError(Exception):
@@ -182,7 +184,7 @@ def _opened(part: Path, start: int) -> BinaryIO:
     return stream
 
 
-def _start_of(response: http.client.HTTPResponse, asked: int, download: Download) -> int:
+def _start_of(response: Response, asked: int, download: Download) -> int:
     """The position in the file of the response's first byte: `asked`, or 0 if Range is ignored."""
     status = response.status
     if status == http.client.PARTIAL_CONTENT:
@@ -196,9 +198,7 @@ def _start_of(response: http.client.HTTPResponse, asked: int, download: Download
     return 0
 
 
-def _copy(
-    response: http.client.HTTPResponse, stream: BinaryIO, progress: Progress, listen: Listener
-) -> None:
+def _copy(response: Response, stream: BinaryIO, progress: Progress, listen: Listener) -> None:
     """All the bytes of the response to `stream`, never more than the file has."""
     position = progress.num_bytes
     while chunk := response.read1(_CHUNK_BYTES):

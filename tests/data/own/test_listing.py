@@ -104,4 +104,4 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
      ("a.txt", False), (".a.png", False), ("png", False), ("a.pdf", False)],
 )  # fmt: skip
 def test_a_picture_is_known_by_its_ending(name: str, picture: bool) -> None:
-    assert is_picture(Path(name)) == picture
+    assert is_picture(name) == picture

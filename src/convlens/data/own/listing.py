@@ -71,14 +71,17 @@ def list_folder(root: Path) -> Listing:
     skipped: list[str] = []
     for folder, part in parts.items():
         for name in _class_folders(folder):
-            found = list(_pictures(folder / name, skipped))
+            found = [
+                item_of(path, _below(root, path), name, part)
+                for path in _pictures(folder / name, skipped)
+            ]
             if not found:
                 raise DataError(
                     f"{folder / name}: no pictures in this class",
                     fix="put pictures in, or take the folder away",
                 )
-            items += [_item(path, root, name, part) for path in found]
-    loose = sum(is_picture(path) for folder in parts for path in folder.iterdir())
+            items += found
+    loose = sum(is_picture(path.name) for folder in parts for path in folder.iterdir())
     notes = _notes(loose, skipped)
     return finished(root, root, items, notes)
 
@@ -124,9 +127,14 @@ def _tested(items: list[Item]) -> list[Item]:
     return [replace(item, part="test" if item.part == "validation" else others) for item in items]
 
 
-def is_picture(path: Path) -> bool:
-    """By its name a picture file that Pillow can read, and not hidden."""
-    return not path.name.startswith(".") and path.suffix.lower() in _endings()
+def is_picture(name: str) -> bool:
+    """A file of this name is a picture that Pillow can read, by its ending, and not hidden.
+
+    >>> is_picture("a.JPG"), is_picture(".a.jpg"), is_picture("a.txt")
+    (True, False, False)
+    """
+    stem, dot, ending = name.rpartition(".")
+    return stem != "" and not name.startswith(".") and dot + ending.lower() in _endings()
 
 
 @cache
@@ -152,7 +160,7 @@ def _parts(root: Path) -> Mapping[Path, Part | None]:
 def _class_folders(folder: Path) -> list[str]:
     names = _folders(folder)
     if not names:
-        count = sum(is_picture(path) for path in folder.iterdir())
+        count = sum(is_picture(path.name) for path in folder.iterdir())
         raise DataError(
             f"{folder}: no folders of classes in it, but {count:,} pictures",
             fix=f"{_ONE_FOLDER_PER_CLASS}, or name a .csv of path,label",
@@ -169,25 +177,26 @@ def _folders(folder: Path) -> list[str]:
     return sorted(names, key=natural_key)
 
 
-def _pictures(folder: Path, skipped: list[str]) -> Iterator[Path]:
+def _pictures(folder: Path, skipped: list[str]) -> Iterator[str]:
+    """The paths of the pictures in any depth; as text, since there may be many."""
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
         for name in sorted(files):
-            path = Path(place, name)
-            if is_picture(path):
+            path = f"{place}{os.sep}{name}"
+            if is_picture(name):
                 yield path
             elif not name.startswith("."):
-                skipped.append(str(path))
+                skipped.append(path)
 
 
-def _item(path: Path, root: Path, label: str, part: Part | None) -> Item:
-    return item_of(path, path.relative_to(root).as_posix(), label, part)
+def _below(root: Path, path: str) -> str:
+    return path.removeprefix(str(root)).replace(os.sep, "/").lstrip("/")
 
 
-def item_of(path: Path, name: str, label: str, part: Part | None) -> Item:
+def item_of(path: str, name: str, label: str, part: Part | None) -> Item:
     """The item of the file at `path`; one that cannot be looked at is found out when it is read."""
     try:
-        state = path.stat()
+        state = Path(path).stat()
     except OSError:
         return Item(name, label, part, num_bytes=-1, mtime_ns=0)
     return Item(name, label, part, state.st_size, state.st_mtime_ns)

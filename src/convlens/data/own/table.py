@@ -33,7 +33,7 @@ def list_table(path: Path) -> Listing:
         if same in lines:
             raise DataError(f"{path}: line {number}: {name} stands in line {lines[same]} already")
         lines[same] = number
-        items.append(item_of(place, name, label, part))
+        items.append(item_of(str(place), name, label, part))
     said = {item.part for item in items}
     if None in said and len(said) > 1:
         raise DataError(f"{path}: some lines say train, val or test, and some do not")
