@@ -27,9 +27,8 @@ from convlens.train.optim import TrainConfig
 REFERENCE = Path(__file__).parent / "reference"
 COMMANDS = (
     "train", "evaluate", "predict", "models", "summary", "compare-models", "recipes", "data",
-    "data list",
-    "data show", "data fetch", "runs", "runs show", "doctor", "conv", "conv learn", "conv picture",
-    "study", "study list", "study run", "study values",
+    "data list", "data show", "data fetch", "runs", "runs show", "doctor", "conv", "conv learn",
+    "conv picture", "study", "study list", "study run", "study values",
 )  # fmt: skip
 
 

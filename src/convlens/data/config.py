@@ -24,8 +24,8 @@ class DataConfig:
     validation: Literal["test", "held-out"] = "held-out"  # the test set as the book does,
     # or training images that are then not trained on: those in val/ of own images, else the last
     # 5,000, or of fewer than 50,000 the last tenth of each class
-    image_size: PositiveInt = 28  # height and width after resizing, pixels; of own images by
-    # default the median of their shorter sides, at least 28 and at most 64
+    image_size: PositiveInt = 28  # height and width after resizing, pixels; default: as published,
+    # or of own images the median of their shorter sides, at least 28 and at most 64
     mean: tuple[NonNegativeFloat, ...] = (0.0,)  # per channel, of pixels in 0..1; subtracted
     std: tuple[PositiveFloat, ...] = (1.0,)  # per channel, of pixels in 0..1; divided by
     channels: Literal[1, 3] | None = None  # of own images; default: 1 if all are grey, else 3

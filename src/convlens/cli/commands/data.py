@@ -19,7 +19,7 @@ _PNG = typer.Option(help="Where the sheet of images goes  [default: NAME.png]")
 
 @app.callback(invoke_without_command=True)
 def data(context: typer.Context, as_json: options.Json = False) -> None:
-    """List the data sets, show what is in one or in a folder of yours, or download one.
+    """List the data sets, show one or a folder of yours, or download one.
 
     \b
     Examples:
