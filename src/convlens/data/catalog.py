@@ -167,11 +167,12 @@ def settle(config: DataConfig, given: frozenset[str]) -> DataConfig:
     return config
 
 
-def choose(wanted: str, before: Mapping[str, Any]) -> SettingsTable:
+def choose(wanted: str, before: Mapping[str, Any], folder: str | None = None) -> SettingsTable:
     """A recipe's data section for other data: a data set's name, a folder, or a .csv.
 
     Image size, mean and standard deviation will be those of the data; how to validate stays as it
-    was `before`. The same data set as before changes nothing.
+    was `before`. The same data set as before changes nothing. A published data set is measured where
+    its files are: in `folder`, if they are not where they usually are.
 
     Raises:
         UnknownName: neither a data set nor a folder.
@@ -181,7 +182,8 @@ def choose(wanted: str, before: Mapping[str, Any]) -> SettingsTable:
         return dict(before)
     kept = {"validation": before["validation"]} if "validation" in before else {}
     if wanted in DATA_SETS:
-        means, stds = DATA_SETS[wanted].load(None).train.mean_and_std()
+        place = None if folder is None else home_opened(folder)
+        means, stds = DATA_SETS[wanted].load(place).train.mean_and_std()
         normalised = {
             "mean": [round(mean, 4) for mean in means],
             "std": [round(std, 4) for std in stds],

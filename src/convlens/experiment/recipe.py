@@ -83,7 +83,8 @@ def load_recipe(name: str, assignments: Sequence[str] = (), *, data: str | None 
     path = Path(name) if name.endswith(".toml") else shipped_recipes()[name]
     table = read_toml(path)
     if data is not None and isinstance(before := table.get("data", {}), dict):
-        table = {**table, "data": choose(data, before)}
+        said = override({}, assignments).get("data", {})
+        table = {**table, "data": choose(data, before, said.get("folder"))}
     recipe = resolve(path.stem, override(table, assignments))
     return recipe if recipe.data.name != OWN else _of_own_images(recipe, assignments, data)
 

@@ -163,6 +163,18 @@ def test_a_table_of_ones_own_is_trained_on_as_told(
     assert result.json["num_parameters"] > 0
 
 
+def test_a_published_data_set_is_read_from_the_folder_that_is_named(
+    convlens: Convlens, small_folder: Path, tmp_path: Path
+) -> None:
+    result = convlens(
+        "train", "--data", "mnist", "--set", f"data.folder={small_folder}", "--epochs", "1",
+        "--out", tmp_path, "--json",
+    )  # fmt: skip
+    data = Run(Path(result.json["run"])).read_recipe()["data"]
+    assert (data["name"], data["folder"]) == ("mnist", str(small_folder))
+    assert data["mean"] != [0.286]  # that of the recipe's own data set
+
+
 @pytest.mark.parametrize(
     ("data", "code", "words"),
     [

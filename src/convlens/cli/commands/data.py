@@ -107,7 +107,9 @@ def show(
     for note in loaded.notes:
         say(f"note: {note}")
     print(f"sheet of images: {sheet}")
-    print("next: convlens train" + (f" --data {name}" if name != "fashion-mnist" else ""))
+    chosen = f" --data {name}" if name != "fashion-mnist" else ""
+    elsewhere = f" --set data.folder={folder}" if folder is not None else ""
+    print(f"next: convlens train{chosen}{elsewhere}")
 
 
 @app.command()

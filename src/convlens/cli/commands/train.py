@@ -59,7 +59,8 @@ def train(
 
     named = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "device": device, "seed": seed}
     flags = [f"train.{key}={value}" for key, value in named.items() if value is not None]
-    if data is not None and data in DATA_SETS:
+    elsewhere = any(assignment.startswith("data.folder=") for assignment in assignments or [])
+    if data is not None and data in DATA_SETS and not elsewhere:
         download(data, as_json=as_json, quiet=quiet)
     chosen = load_recipe(recipe, [*(assignments or []), *flags], data=data)
     if chosen.data.folder is None:
