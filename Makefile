@@ -11,10 +11,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt $(PIP_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train check fix test docs bench clean
+.PHONY: help setup train check fix test docs notebooks bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.dev ## make .venv with everything, tests included
 
@@ -37,6 +37,9 @@ test: .venv/.dev ## all tests and doctests (ARGS="-k idx" for some)
 
 docs: .venv/.core ## write the generated reference pages anew
 	$(BIN)/python docs/generate.py
+
+notebooks: .venv/.dev ## execute the notebooks and write their .ipynb (ARGS="7.2 7.5" for some)
+	$(BIN)/python notebooks/sync.py $(ARGS)
 
 bench: .venv/.bench ## measure this machine (sets up a second venv for the peers)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -39,6 +40,17 @@ def test_the_book_trains_on_all_and_watches_the_test_images(fashion_mnist: DataS
     splits = split(fashion_mnist, "test")
     assert splits.train is fashion_mnist.train
     assert splits.validation is splits.test is fashion_mnist.test
+
+
+@pytest.mark.parametrize("validation", ["test", "held-out"])
+def test_only_the_first_training_images_are_kept_if_so_many_are_asked_for(
+    fashion_mnist: DataSet, validation: Literal["test", "held-out"]
+) -> None:
+    whole = split(fashion_mnist, validation)
+    some = split(fashion_mnist, validation, max_train_images=1_280)
+    assert torch.equal(some.train.labels, fashion_mnist.train.labels[:1_280])
+    assert torch.equal(some.validation.labels, whole.validation.labels)
+    assert some.test is whole.test
 
 
 def labelled(labels: list[int]) -> DataSet:

@@ -25,7 +25,7 @@ def refused(table: dict[str, Any], kind: type[ConvLensError] = ConfigError) -> s
 
 
 def test_the_shipped_recipes_are_the_files_there_are() -> None:
-    assert list(shipped_recipes()) == ["lenet", "lenet-modern"]
+    assert list(shipped_recipes()) == ["lenet", "lenet-modern", "resnet18-d2l", "vgg11-slim"]
     assert {path.suffix for path in SHIPPED.iterdir()} == {".toml"}
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from convlens.core.errors import ConfigError
 from convlens.report.page import (
     MARKS,
+    Heading,
     Listing,
     Paragraph,
     Picture,
@@ -61,7 +62,7 @@ def drawing() -> Figure:
 
 SECTIONS = [
     Section("Numbers", [Listing(["what", "value"], [["loss", "0.25"], ["name", "a-1"]])]),
-    Section("Words", [Paragraph("Good.", "good"), Preformatted("a  b\n c")]),
+    Section("Words", [Heading("Inside"), Paragraph("Good.", "good"), Preformatted("a  b\n c")]),
     Section("Pictures", [Picture(drawing(), "two points")]),
 ]
 
@@ -69,10 +70,10 @@ SECTIONS = [
 def test_a_page_is_well_formed_and_holds_everything_in_order() -> None:
     reader = read(render("Title", SECTIONS, subtitle="sub"))
     text = "".join(reader.texts)
-    places = [text.index(word) for word in ("sub", "loss", "0.25", "Good.", "a  b\n c")]
+    places = [text.index(word) for word in ("sub", "loss", "0.25", "Inside", "Good.", "a  b\n c")]
     assert places == sorted(places)
     assert text.count("two points") == 1
-    assert reader.tags.count("h2") == 3
+    assert (reader.tags.count("h2"), reader.tags.count("h3")) == (3, 1)
 
 
 def test_a_page_asks_nobody_for_anything() -> None:
@@ -87,14 +88,16 @@ def test_what_people_typed_does_not_become_markup() -> None:
     html = render(
         evil,
         [
-            Section(evil, [Paragraph(evil), Preformatted(evil), Picture(drawing(), evil)]),
+            Section(
+                evil, [Heading(evil), Paragraph(evil), Preformatted(evil), Picture(drawing(), evil)]
+            ),
             Section("t", [Listing([evil], [[evil]], caption=evil)]),
         ],
         subtitle=evil,
     )
     reader = read(html)
     assert "script" not in reader.tags
-    assert "".join(reader.texts).count(evil) == 11  # as the text that it is
+    assert "".join(reader.texts).count(evil) == 12  # as the text that it is
 
 
 def test_numbers_stand_to_the_right_and_words_do_not() -> None:
@@ -114,7 +117,8 @@ def test_a_verdict_is_a_sign_and_not_only_a_colour() -> None:
 def test_the_rows_of_a_table_have_the_verdicts() -> None:
     listing = Listing(["a"], [["1"], ["2"]], verdicts=["wrong", None])
     html = render("t", [Section("s", [listing])])
-    assert "<tr class='wrong'>" in html and "<tr>" in html
+    assert f"<tr class='wrong'><td class='number'>1</td><td>{MARKS['wrong']}</td></tr>" in html
+    assert "<tr><td class='number'>2</td><td></td></tr>" in html
 
 
 def test_ragged_tables_are_refused() -> None:

@@ -170,9 +170,9 @@ def settle(config: DataConfig, given: frozenset[str]) -> DataConfig:
 def choose(wanted: str, before: Mapping[str, Any], folder: str | None = None) -> SettingsTable:
     """A recipe's data section for other data: a data set's name, a folder, or a .csv.
 
-    Image size, mean and standard deviation will be those of the data; how to validate stays as it
-    was `before`. The same data set as before changes nothing. A published data set is measured where
-    its files are: in `folder`, if they are not where they usually are.
+    Image size, mean and standard deviation will be those of the data; how to validate, and on how
+    many images to train, stays as it was `before`. The same data set as before changes nothing. A
+    published data set is measured in `folder`, if its files are not where they usually are.
 
     Raises:
         UnknownName: neither a data set nor a folder.
@@ -180,7 +180,7 @@ def choose(wanted: str, before: Mapping[str, Any], folder: str | None = None) ->
     """
     if wanted == before.get("name", DataConfig().name) and "folder" not in before:
         return dict(before)
-    kept = {"validation": before["validation"]} if "validation" in before else {}
+    kept = {key: before[key] for key in ("validation", "max_train_images") if key in before}
     if wanted in DATA_SETS:
         place = None if folder is None else home_opened(folder)
         means, stds = DATA_SETS[wanted].load(place).train.mean_and_std()
@@ -243,28 +243,45 @@ def where(name: str) -> str:
     return f"to be downloaded, {sum(sizes.values()) / 1e6:.1f} MB"
 
 
-def split(data: DataSet, validation: Literal["test", "held-out"]) -> Splits:
+def split(
+    data: DataSet,
+    validation: Literal["test", "held-out"],
+    *,
+    max_train_images: int | None = None,
+) -> Splits:
     """Training, validation and test images.
 
     Held out are the images set apart for it, if the data set has such; else the last 5,000 of the
     training set, or of one with fewer than 50,000 the last tenth of each class, at least one.
 
+    Of what is left to train on, only the first `max_train_images` are kept.
+
     Raises:
         DataError: too few training images to hold any out.
     """
     if validation == "test":
-        return Splits(data.train, validation=data.test, test=data.test)
+        return Splits(_first(data.train, max_train_images), validation=data.test, test=data.test)
+    train, held_out = _held_out(data)
+    return Splits(_first(train, max_train_images), held_out, data.test)
+
+
+def _first(images: ImageSet, number: int | None) -> ImageSet:
+    return images if number is None else images[:number]
+
+
+def _held_out(data: DataSet) -> tuple[ImageSet, ImageSet]:
+    """What is trained on, and what is held out for tuning."""
     if data.validation is not None:
-        return Splits(data.train, data.validation, data.test)
+        return data.train, data.validation
     if len(data.train) >= NUM_HELD_OUT * HELD_OUT_SHARE:
-        return Splits(data.train[:-NUM_HELD_OUT], data.train[-NUM_HELD_OUT:], data.test)
+        return data.train[:-NUM_HELD_OUT], data.train[-NUM_HELD_OUT:]
     held_out = _last_of_each_class(data.train.labels)
     if not held_out.any():
         raise DataError(
             f"cannot hold out any of {len(data.train):,} training images: no class has two",
             fix="validate on the test set: --set data.validation=test",
         )
-    return Splits(_chosen(data.train, ~held_out), _chosen(data.train, held_out), data.test)
+    return _chosen(data.train, ~held_out), _chosen(data.train, held_out)
 
 
 def _last_of_each_class(labels: Labels) -> torch.Tensor:

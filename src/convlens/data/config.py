@@ -24,6 +24,7 @@ class DataConfig:
     validation: Literal["test", "held-out"] = "held-out"  # the test set as the book does,
     # or training images that are then not trained on: those in val/ of own images, else the last
     # 5,000, or of fewer than 50,000 the last tenth of each class
+    max_train_images: PositiveInt | None = None  # train on the first so many only; default: all
     image_size: PositiveInt = 28  # height and width after resizing, pixels; default: as published,
     # or of own images the median of their shorter sides, at least 28 and at most 64
     mean: tuple[NonNegativeFloat, ...] = (0.0,)  # per channel, of pixels in 0..1; subtracted

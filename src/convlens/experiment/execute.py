@@ -25,7 +25,8 @@ from convlens.train.events import EpochFinished, Evaluated, Event, FitFinished, 
 from convlens.train.loop import fit
 from convlens.train.optim import TrainConfig, choose_device
 
-EVALUATION_BATCH = 1_000  # images; large enough to be fast, small enough for any machine
+EVALUATION_BATCH = 1_000  # images of 28x28; large enough to be fast, small enough for any machine
+LEAST_EVALUATION_BATCH = 100  # images, however large they are
 _INIT, _SHUFFLE = 0, 1  # what the seed of a recipe is used for
 
 
@@ -40,7 +41,8 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
     """
     device = choose_device(recipe.train.device)
     data = load_data(recipe.data)
-    splits = _to_device(split(data, recipe.data.validation), device)
+    splits = split(data, recipe.data.validation, max_train_images=recipe.data.max_train_images)
+    splits = _to_device(splits, device)
     with reproducible(derive(recipe.train.seed, _INIT)):
         model = build(recipe.model_name, recipe.model).to(device)
         run = create_run(recipe.name, out)
@@ -53,12 +55,12 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
             fit(
                 model,
                 training_batches(splits.train, recipe.train, prepare),
-                Batches(splits.validation, EVALUATION_BATCH, prepare),
+                evaluation_batches(splits.validation, recipe.data),
                 recipe.train,
                 listeners=[archive.listen, *listeners],
                 checkpoint=archive.checkpoint,
             )
-            test = _test(run, model, Batches(splits.test, EVALUATION_BATCH, prepare))
+            test = _test(run, model, evaluation_batches(splits.test, recipe.data))
         except Diverged as error:
             archive.finish("diverged", error=error.what)
             raise Diverged(error.what, fix=f"{error.fix}\n{archive.kept()}") from None
@@ -72,6 +74,13 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
 def training_batches(images: ImageSet, config: TrainConfig, prepare: Prepare) -> Batches:
     """The shuffled batches that a training with these settings sees."""
     return Batches(images, config.batch_size, prepare, shuffle_seed=derive(config.seed, _SHUFFLE))
+
+
+def evaluation_batches(images: ImageSet, config: DataConfig) -> Batches:
+    """The images in order, in batches that are smaller the larger the images are."""
+    size = EVALUATION_BATCH * 28**2 // config.image_size**2
+    size = min(max(size, LEAST_EVALUATION_BATCH), EVALUATION_BATCH)
+    return Batches(images, size, preparation(config))
 
 
 def preparation(config: DataConfig) -> Prepare:
@@ -117,7 +126,7 @@ def evaluate_run(
         config = replace(config, folder=str(folder))
     model = load_model(run, which, device)
     images = load_data(config).test.to(choose_device(device))
-    return evaluate(model, Batches(images, EVALUATION_BATCH, preparation(config)))
+    return evaluate(model, evaluation_batches(images, config))
 
 
 def _test(run: Run, model: nn.Module, batches: Batches) -> Evaluation:

@@ -96,7 +96,8 @@ def _of_own_images(recipe: Recipe, assignments: Sequence[str], data: str | None)
     if data is not None:
         keys = (assignment.partition("=")[0].strip() for assignment in assignments)
         fixed = {key.removeprefix("train.") for key in keys}
-        train = suited(train, len(images.train), fixed)
+        num_images = min(len(images.train), recipe.data.max_train_images or len(images.train))
+        train = suited(train, num_images, fixed)
         changed = difference(recipe.train, train)
         notes += (changed,) if changed else ()
     return replace(recipe, train=train, notes=notes)

@@ -28,6 +28,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
        max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.8rem; line-height: 1.2; margin-bottom: 0.3rem; }
 h2 { font-size: 1.3rem; margin-top: 2.2rem; border-bottom: 1px solid #bbb; }
+h3 { font-size: 1.08rem; margin: 1.6rem 0 0.3rem; }
 nav ol { columns: 2; padding-left: 1.2rem; }
 table { border-collapse: collapse; margin: 0.8rem 0; font-size: 0.92rem; }
 caption { caption-side: top; text-align: left; color: #444; padding-bottom: 0.2rem; }
@@ -44,7 +45,7 @@ figcaption { color: #444; font-size: 0.92rem; }
 @media print {
   body { font-size: 10.5pt; margin: 0; max-width: none; }
   nav { display: none; }
-  h2 { break-after: avoid; }
+  h2, h3 { break-after: avoid; }
   table, figure, pre { break-inside: avoid; }
   pre { white-space: pre-wrap; }
   a { color: inherit; text-decoration: none; }
@@ -92,7 +93,14 @@ class Picture:
     caption: str
 
 
-Block = Paragraph | Preformatted | Listing | Picture
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading inside a section."""
+
+    text: str
+
+
+Block = Heading | Paragraph | Preformatted | Listing | Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +157,9 @@ def write_page(
 def _block(block: Block) -> str:
     match block:
         case Paragraph(text, verdict):
-            return f"<p{_class(verdict)}>{_mark(verdict)}{escape(text)}</p>"
+            return f"<p{_class(verdict)}>{escape(f'{_mark(verdict)} {text}'.lstrip())}</p>"
+        case Heading(text):
+            return f"<h3>{escape(text)}</h3>"
         case Preformatted(text):
             return f"<pre>{escape(text)}</pre>"
         case Listing():
@@ -166,8 +176,11 @@ def _block(block: Block) -> str:
 def _listing(listing: Listing) -> str:
     verdicts = listing.verdicts or [None] * len(listing.rows)
     head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in listing.columns)
+    if listing.verdicts:
+        head += "<th scope='col'></th>"
     rows = "\n".join(
-        f"<tr{_class(verdict)}>{''.join(_cell(cell) for cell in row)}</tr>"
+        f"<tr{_class(verdict)}>{''.join(_cell(cell) for cell in row)}"
+        f"{f'<td>{_mark(verdict)}</td>' if listing.verdicts else ''}</tr>"
         for row, verdict in zip(listing.rows, verdicts, strict=True)
     )
     caption = f"<caption>{escape(listing.caption)}</caption>" if listing.caption else ""
@@ -187,7 +200,7 @@ def _class(verdict: Verdict | None) -> str:
 
 
 def _mark(verdict: Verdict | None) -> str:
-    return "" if verdict is None else f"{MARKS[verdict]} "
+    return "" if verdict is None else MARKS[verdict]
 
 
 def _data_url(figure: Figure) -> str:
