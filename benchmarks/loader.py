@@ -24,7 +24,8 @@ from benchmarks.measure import spread, take_turns
 from benchmarks.peers import lay_out_fashion_mnist, peers_python
 from benchmarks.pipe import Worker, peers_env
 from convlens.data.batches import Batches
-from convlens.data.catalog import DataConfig, load_data
+from convlens.data.catalog import load_data
+from convlens.data.config import DataConfig
 from convlens.data.image_set import ImageSet
 from convlens.data.transform import Prepare
 

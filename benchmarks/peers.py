@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.pipe import ROOT
 from convlens.core.errors import ConvLensError
-from convlens.data.fashion_mnist import PACKAGED
+from convlens.data.sets.fashion_mnist import PACKAGED
 
 FOLDER = ROOT / ".venv-peers"
 PACKAGES = (

@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 from convlens.cli.main import app
 from convlens.data.augment.settings import AugmentConfig
-from convlens.data.catalog import DATA_SETS, DataConfig
+from convlens.data.catalog import DATA_SETS
+from convlens.data.config import DataConfig
 from convlens.experiment.recipe import claim, shipped_recipes
 from convlens.models.catalog import MODELS
 from convlens.train.optim import TrainConfig
@@ -27,8 +28,8 @@ from convlens.train.optim import TrainConfig
 REFERENCE = Path(__file__).parent / "reference"
 COMMANDS = (
     "train", "lr-find", "evaluate", "predict", "models", "summary", "compare-models", "recipes",
-    "data", "data show", "runs", "runs show", "compare", "report", "doctor",
-    "conv", "conv learn", "conv picture",
+    "data", "data list", "data show", "data fetch", "runs", "runs show", "compare", "report",
+    "doctor", "conv", "conv learn", "conv picture",
     "study", "study list", "study run", "study values",
     "reproduce",
 )  # fmt: skip

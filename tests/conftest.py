@@ -10,8 +10,8 @@ import torch
 from jaxtyping import config
 
 from convlens.data.catalog import Splits, split
-from convlens.data.fashion_mnist import load_fashion_mnist
 from convlens.data.image_set import DataSet
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 from tests.idx_files import write_small_fashion_mnist
 
 # No test asserts how long something takes, nor how long an example takes to draw; machines

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import peers
 from benchmarks.peers import PeersError, lay_out_fashion_mnist, peers_python
-from convlens.data.fashion_mnist import load_fashion_mnist
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 
 
 def test_fashion_mnist_lies_where_torchvision_looks(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from convlens.core.errors import ConfigError, Diverged
 from convlens.d2l import board
 from convlens.d2l import trainer as trainer_room
 from convlens.data.batches import Batches
-from convlens.data.fashion_mnist import load_fashion_mnist
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 from convlens.data.transform import Prepare
 from convlens.train.loop import fit
 from convlens.train.optim import TrainConfig

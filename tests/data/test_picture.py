@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convlens.core.errors import DataError
-from convlens.data.picture import MAX_PIXELS, Picture, read_picture, read_pixels
+from convlens.data.picture import (
+    MAX_PIXELS,
+    Fit,
+    Look,
+    Picture,
+    look_at,
+    read_picture,
+    read_pictures,
+    read_pixels,
+)
 
 INVERTED = "inverted, since its border is light and the training images are dark there"
 
@@ -301,3 +310,63 @@ def test_pixels_are_read_in_the_pictures_own_size(file: Path) -> None:
     assert grey.pixels.shape == (1, 3, 5)
     assert grey.pixels.unique().tolist() == [76]  # Pillow's weight of red, 0.299
     assert grey.notes == ("colour to grey",)
+
+
+def stripes(width: int, height: int) -> Image.Image:
+    """Black, white and black from left to right, each a third."""
+    array = np.zeros((height, width), np.uint8)
+    array[:, width // 3 : 2 * width // 3] = 255
+    return Image.fromarray(array)
+
+
+@pytest.mark.parametrize(
+    ("fit", "white"),
+    [("crop", 1.0), ("squeeze", 1 / 3), ("pad", 1 / 9)],  # of a picture of three squares
+)
+def test_a_rectangle_is_cropped_squeezed_or_padded(file: Path, fit: Fit, white: float) -> None:
+    stripes(90, 30).save(file, "PNG")
+    picture = read_picture(file, channels=1, size=30, light_on_dark=False, fit=fit)
+    assert (picture.pixels.float() / 255).mean().item() == pytest.approx(white, abs=0.02)
+
+
+def test_a_crop_is_of_the_middle_and_of_all_that_is_there(file: Path) -> None:
+    array = np.random.default_rng(0).integers(0, 256, (30, 41), dtype=np.uint8)
+    Image.fromarray(array).save(file, "PNG")
+    picture = read_picture(file, channels=1, size=31, light_on_dark=False, fit="crop")
+    whole = read_picture(file, channels=1, size=30, light_on_dark=False, fit="crop")
+    assert picture.pixels.shape == (1, 31, 31)
+    middle = (array[:, 5:35].astype(float) + array[:, 6:36]) / 2  # between two pixels
+    assert np.abs(whole.pixels[0].numpy() - middle).max() <= 1
+
+
+def test_many_pictures_come_in_order_with_what_is_wrong_in_its_place(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(20)]
+    for number, path in enumerate(paths):
+        Image.new("L", (8 + number, 8), number).save(path)
+    paths[3].write_bytes(b"damaged")
+    paths[7].unlink()
+    pictures = list(read_pictures(paths, channels=1, size=8, fit="crop"))
+    looks = list(look_at(paths))
+    for number, (picture, look) in enumerate(zip(pictures, looks, strict=True)):
+        if number in (3, 7):
+            assert isinstance(picture, DataError) and isinstance(look, DataError)
+            assert str(paths[number]) in picture.what
+        else:
+            assert isinstance(picture, Picture)
+            assert picture.pixels.unique().tolist() == [number]
+            assert look == Look(8 + number, 8, grey=True)
+
+
+def test_warnings_of_many_pictures_are_quiet_and_the_filters_as_before(tmp_path: Path) -> None:
+    before = list(warnings.filters)
+    path = tmp_path / "a.gif"
+    Image.new("RGB", (8, 8)).save(path)
+    list(read_pictures([path] * 50, channels=3, size=4, fit="crop"))
+    assert warnings.filters == before
+
+
+def test_a_picture_on_its_side_is_looked_at_upright(file: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (30, 20)).save(file, "PNG", exif=exif)
+    assert list(look_at([file])) == [Look(20, 30, grey=False)]

@@ -20,8 +20,8 @@ from convlens.core.shapes import Batch, Labels
 from convlens.d2l.drawing import show_images
 from convlens.d2l.module import HyperParameters
 from convlens.data.batches import Batches
-from convlens.data.fashion_mnist import load_fashion_mnist
 from convlens.data.image_set import ImageSet
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 from convlens.data.transform import Prepare
 
 

@@ -62,11 +62,13 @@ class DataSet:
     train: ImageSet
     test: ImageSet
     files: tuple["FileState", ...]  # where it was read from
+    validation: ImageSet | None = None  # images set apart to tune by, where there are such
+    notes: tuple[str, ...] = ()  # what a person should know of how it was read
 
     @property
     def official(self) -> bool:
         """Every file is the published one, by its checksum."""
-        return all(file.official for file in self.files)
+        return all(file.official is True for file in self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +76,5 @@ class FileState:
     """A file that was read, and whether it is the published one."""
 
     path: str
-    md5: str  # of the file once unzipped
-    official: bool
+    md5: str  # of the file, once unzipped if it is gzip; of a person's own images: of all pixels
+    official: bool | None  # None: there is nothing to compare it with

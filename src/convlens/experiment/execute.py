@@ -13,7 +13,8 @@ from convlens.core.seed import derive, reproducible
 from convlens.data.augment.apply import Augment
 from convlens.data.augment.settings import AugmentConfig
 from convlens.data.batches import Batches
-from convlens.data.catalog import DataConfig, Splits, load_data, split
+from convlens.data.catalog import Splits, load_data, split
+from convlens.data.config import DataConfig
 from convlens.data.image_set import ImageSet
 from convlens.data.transform import Prepare
 from convlens.experiment.archive import Archive, writing

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from convlens.data.catalog import DATA_SETS
+from convlens.data.catalog import nature
 from convlens.data.picture import read_picture
 from convlens.experiment.execute import load_model, preparation, recipe_of
 from convlens.runs.store import Run
@@ -36,14 +36,15 @@ def predict_pictures(
         DataError: a file is missing or not a picture; nothing is predicted then.
     """
     config = recipe_of(run).data
-    entry = DATA_SETS[config.name]
+    known = nature(config)
     model = load_model(run, which, device)
     pictures = [
         read_picture(
             path,
-            channels=entry.channels,
+            channels=known.channels,
             size=config.image_size,
-            light_on_dark=entry.light_on_dark,
+            light_on_dark=known.light_on_dark,
+            fit=known.fit,
         )
         for path in paths
     ]
@@ -52,6 +53,6 @@ def predict_pictures(
     with evaluating(model):
         probabilities = model(preparation(config)(pixels)).double().softmax(1).tolist()
     return [
-        Prediction(path, dict(zip(entry.class_names, row, strict=True)), picture.notes)
+        Prediction(path, dict(zip(known.class_names, row, strict=True)), picture.notes)
         for path, picture, row in zip(paths, pictures, probabilities, strict=True)
     ]

@@ -17,7 +17,7 @@ A shipped recipe opens with its claim, a comment filled from runs that were made
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,9 @@ from convlens.core.config import SettingsTable, override, parse, read_toml, to_t
 from convlens.core.errors import ConfigError
 from convlens.core.names import Table, suggestion
 from convlens.data.augment.settings import AugmentConfig
-from convlens.data.catalog import DATA_SETS, DataConfig
+from convlens.data.catalog import choose, load_data, nature, settle
+from convlens.data.config import OWN, DataConfig
+from convlens.experiment.small import difference, suited
 from convlens.models.catalog import configure
 from convlens.train.optim import TrainConfig
 
@@ -42,6 +44,7 @@ class Recipe:
     model: Any
     train: TrainConfig
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    notes: tuple[str, ...] = field(default=(), compare=False)  # what a person should know of it
 
     def to_table(self) -> SettingsTable:
         """The resolved recipe as TOML tables; `resolve` gives the same recipe back."""
@@ -68,27 +71,51 @@ def claim(path: Path) -> str:
     return " ".join(lines)
 
 
-def load_recipe(name: str, assignments: Sequence[str] = ()) -> Recipe:
+def load_recipe(name: str, assignments: Sequence[str] = (), *, data: str | None = None) -> Recipe:
     """The shipped recipe called `name`, or the TOML file at that path, with settings replaced.
 
-    `assignments` are `section.key=value`, the last one winning.
+    `data` is what to train on instead: a data set's name, a folder of images, or a .csv; of few
+    images, training follows (`experiment/small.py`). `assignments` are `section.key=value`, the
+    last one winning.
 
     Raises:
         UnknownName: no such recipe, model or data set.
         ConfigError: an unknown setting, a wrong type or a value out of range.
+        DataError: `data`, or own images, that cannot be used.
     """
     path = Path(name) if name.endswith(".toml") else shipped_recipes()[name]
-    return resolve(path.stem, override(read_toml(path), assignments))
+    table = read_toml(path)
+    if data is not None and isinstance(before := table.get("data", {}), dict):
+        said = override({}, assignments).get("data", {})
+        table = {**table, "data": choose(data, before, said.get("folder"))}
+    recipe = resolve(path.stem, override(table, assignments))
+    return recipe if recipe.data.name != OWN else _of_own_images(recipe, assignments, data)
+
+
+def _of_own_images(recipe: Recipe, assignments: Sequence[str], data: str | None) -> Recipe:
+    """The recipe with notes on its images and, if they were chosen as `data`, suited to them."""
+    images = load_data(recipe.data)
+    notes, train = images.notes, recipe.train
+    if data is not None:
+        keys = (assignment.partition("=")[0].strip() for assignment in assignments)
+        fixed = {key.removeprefix("train.") for key in keys}
+        num_images = min(len(images.train), recipe.data.max_train_images or len(images.train))
+        train = suited(train, num_images, fixed)
+        changed = difference(recipe.train, train)
+        notes += (changed,) if changed else ()
+    return replace(recipe, train=train, notes=notes)
 
 
 def resolve(name: str, table: SettingsTable) -> Recipe:
     """The recipe of these tables, with every setting filled in.
 
-    Channels, classes and image size of the model follow the data unless they are set.
+    What is not set of the data follows from the data themselves, so own images are looked at;
+    channels, classes and image size of the model follow the data.
 
     Raises:
         UnknownName: no such model or data set.
         ConfigError: an unknown section or setting, a wrong type or a value out of range.
+        DataError: own images that cannot be used.
     """
     sections = ("data", "augment", "model", "train")
     for section, content in table.items():
@@ -96,16 +123,18 @@ def resolve(name: str, table: SettingsTable) -> Recipe:
             raise ConfigError(f"{section}: unknown section; {suggestion(section, sections)}")
         if not isinstance(content, dict):
             raise ConfigError(f"{section}: must be a section, [{section}]")
-    data = parse(DataConfig, table.get("data", {}), section="data")
+    section_data = table.get("data", {})
+    data = parse(DataConfig, section_data, section="data")
+    data = settle(data, frozenset(section_data))
     augment = parse(AugmentConfig, table.get("augment", {}), section="augment")
     settings = dict(table.get("model", {}))
     model_name = settings.pop("name", None)
     if not isinstance(model_name, str):
         raise ConfigError("model.name: must name a model", fix="list them: convlens models")
-    entry = DATA_SETS[data.name]
+    seen = nature(data)
     from_data = {
-        "in_channels": entry.channels,
-        "num_classes": len(entry.class_names),
+        "in_channels": seen.channels,
+        "num_classes": len(seen.class_names),
         "image_size": data.image_size,
     }
     model = configure(model_name, {**from_data, **settings})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from convlens.data import fashion_mnist
+from convlens.data.sets import fashion_mnist
 from tests.cli.conftest import Convlens
 
 CHECKS = ["Python", "PyTorch", "threads", "device", "data", "write rights"]

@@ -12,6 +12,7 @@ from convlens.experiment import execute as execution
 from convlens.runs.record import without_times
 from convlens.runs.store import Run
 from tests.cli.conftest import Convlens
+from tests.pictures import draw, write_shapes
 
 
 def test_a_training_ends_with_numbers_the_folder_and_the_next_command(
@@ -92,6 +93,107 @@ def test_a_run_trained_by_another_implementation_learns_the_same_and_is_read_by_
     recipe.write_text(recipe.read_text().replace('"unfold"', '"native"'))
     again = convlens("evaluate", tmp_path / "lenet-modern-2", "--json")
     assert again.json["loss"] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of three kinds of shapes, and a cache of the test's own."""
+    monkeypatch.setenv("CONVLENS_CACHE", str(tmp_path / "cache"))
+    return write_shapes(tmp_path / "photos", num_each=40)
+
+
+def test_a_folder_of_ones_own_is_learned_tested_and_predicted_by_its_classes(
+    convlens: Convlens, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "runs"
+    result = convlens("train", "--data", photos, "--out", out)
+    assert result.code == 0
+    assert "note: no test folder: 20 % of each class" in result.err
+    assert "note: for so few images: " in result.err
+    run = Run(out / "lenet-modern-1")
+    assert run.summary()["test"]["num_images"] == 24
+    assert run.summary()["test"]["accuracy"] > 0.9
+    data = run.read_recipe()["data"]
+    assert (data["name"], data["folder"]) == ("own", str(photos))
+    assert data["classes"] == ["disc", "square", "triangle"]
+    assert (data["channels"], data["image_size"]) == (3, 32)
+    assert (len(data["mean"]), len(data["std"])) == (3, 3)
+
+    evaluated = convlens("evaluate", run.path, "--json").json
+    assert evaluated["accuracy"] == run.summary()["test"]["accuracy"]
+    assert evaluated["classes"] == ["disc", "square", "triangle"]
+    moved = photos.rename(tmp_path / "moved")
+    again = convlens("evaluate", run.path, "--folder", moved, "--json").json
+    assert again["loss"] == evaluated["loss"]  # the same images are tested on
+    draw("disc", 99).save(tmp_path / "new.png")
+    (prediction,) = convlens("predict", run.path, tmp_path / "new.png", "--json").json[
+        "predictions"
+    ]
+    assert prediction["probabilities"].keys() == {"disc", "square", "triangle"}
+    assert next(iter(prediction["probabilities"])) == "disc"  # the most probable comes first
+
+
+def test_a_run_of_ones_own_images_can_be_repeated_from_its_recipe(
+    convlens: Convlens, photos: Path, tmp_path: Path
+) -> None:
+    flags = ["--epochs", "2", "--out", tmp_path / "runs", "--json"]
+    first = convlens("train", "--data", photos, *flags).json
+    recipe = Path(first["run"]) / "recipe.toml"
+    second = convlens("train", recipe, *flags).json
+    assert second["test"] == first["test"]
+    assert Run(Path(second["run"])).read_recipe() == Run(Path(first["run"])).read_recipe()
+
+
+def test_a_table_of_ones_own_is_trained_on_as_told(
+    convlens: Convlens, photos: Path, tmp_path: Path
+) -> None:
+    lines = [f"{path.relative_to(photos)},{path.parent.name}" for path in photos.rglob("*.png")]
+    (photos / "labels.csv").write_text("path,label\n" + "\n".join(lines))
+    result = convlens(
+        "train", "lenet", "--data", photos / "labels.csv", "--epochs", "1", "--batch-size", "32",
+        "--set", "data.channels=1", "--set", "data.image_size=30", "--out", tmp_path, "--json",
+    )  # fmt: skip
+    table = Run(Path(result.json["run"])).read_recipe()
+    assert (table["train"]["epochs"], table["train"]["batch_size"]) == (1, 32)
+    assert (table["model"]["in_channels"], table["model"]["image_size"]) == (1, 30)
+    assert table["data"]["validation"] == "test"  # as the recipe has it
+    assert result.json["num_parameters"] > 0
+
+
+def test_a_published_data_set_is_read_from_the_folder_that_is_named(
+    convlens: Convlens, small_folder: Path, tmp_path: Path
+) -> None:
+    result = convlens(
+        "train", "--data", "mnist", "--set", f"data.folder={small_folder}", "--epochs", "1",
+        "--out", tmp_path, "--json",
+    )  # fmt: skip
+    data = Run(Path(result.json["run"])).read_recipe()["data"]
+    assert (data["name"], data["folder"]) == ("mnist", str(small_folder))
+    assert data["mean"] != [0.286]  # that of the recipe's own data set
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "words"),
+    [
+        ("fashion-mnits", 2, ["no data set 'fashion-mnits'", "nor is there a folder"]),
+        ("./nowhere", 3, ["nowhere: no such folder or file"]),
+        (".", 3, ["no folders of classes in it"]),
+    ],
+)
+def test_data_that_is_not_there_is_named_and_leaves_no_folder(
+    convlens: Convlens,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    data: str,
+    code: int,
+    words: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = convlens("train", "--data", data, "--out", "runs")
+    assert result.code == code
+    for word in words:
+        assert word in result.err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def _device() -> Check:
 
 def _data() -> Check:
     from convlens.core.errors import DataError
-    from convlens.data.fashion_mnist import load_fashion_mnist
+    from convlens.data.sets.fashion_mnist import load_fashion_mnist
 
     try:
         data = load_fashion_mnist()

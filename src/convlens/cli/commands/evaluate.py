@@ -39,11 +39,13 @@ def evaluate(
 
     With --tta a second accuracy, that of averaged logits, stands beside the plain one.
     """
-    from convlens.experiment.execute import evaluate_run
+    from convlens.data.catalog import nature
+    from convlens.experiment.execute import evaluate_run, recipe_of
     from convlens.experiment.views import evaluate_views
     from convlens.runs.store import open_run
 
     opened = open_run(run, out)
+    class_names = nature(recipe_of(opened).data).class_names
     if tta is None:
         if tta_share is not None:
             raise ConfigError("--tta-share goes with --tta", fix="add --tta mirror")
@@ -55,15 +57,22 @@ def evaluate(
         )
     if as_json:
         content = {"run": str(opened.path), "weights": weights, **_content(plain)}
+        content["classes"] = list(class_names)
         if averaged is not None:
             share = 1.0 if tta_share is None else tta_share
             content["tta"] = {"views": tta, "share": share, **_content(averaged)}
         print_json(content)
         return
-    print_pairs({"run": f"{opened.path}, {weights} weights", **_pairs(plain)})
+    classes = {"classes": _some(class_names)}
+    print_pairs({"run": f"{opened.path}, {weights} weights", **_pairs(plain), **classes})
     if averaged is not None:
         of = "" if tta_share is None else f", least confident {100 * tta_share:g} % of the images"
         print_pairs({"averaged over": f"{tta}{of}", **_pairs(averaged)})
+
+
+def _some(names: tuple[str, ...], shown: int = 10) -> str:
+    more = f", and {len(names) - shown} more" if len(names) > shown else ""
+    return f"{len(names)}: {', '.join(names[:shown])}{more}"
 
 
 def _content(result: "Evaluation") -> dict[str, Any]:

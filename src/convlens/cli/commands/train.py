@@ -28,6 +28,14 @@ def train(
         ),
     ] = None,
     *,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            help="Instead of the recipe's: a data set's name, a folder with one folder of "
+            "pictures per class, or a .csv of path,label.",
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     lr: Annotated[float | None, typer.Option(help="The learning rate.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per step.")] = None,
@@ -55,6 +63,7 @@ def train(
       convlens train lenet --epochs 3 --seed 1
       convlens train lenet --set model.activation=relu --set train.momentum=0.9
       convlens train my-recipe.toml --json > result.json
+      convlens train --data photos
       convlens train --resume lenet-modern-1
 
     Ctrl-C once finishes the step, saves and says how to go on; twice stops at once.
@@ -71,9 +80,10 @@ def train(
     }
     flags = [f"train.{key}={value}" for key, value in named.items() if value is not None]
     settings = [*(assignments or []), *flags]
-    start = (
-        _begin(recipe, settings, out) if resume is None else _go_on(resume, recipe, settings, out)
-    )
+    if resume is None:
+        start = _begin(recipe, settings, data, out, as_json=as_json, quiet=quiet)
+    else:
+        start = _go_on(resume, recipe, settings, data, out)
     try:
         with progress(as_json=as_json, quiet=quiet) as listeners:
             run = start(listeners)
@@ -83,15 +93,34 @@ def train(
     _show(run, as_json=as_json)
 
 
-def _begin(recipe: str | None, settings: list[str], out: Path) -> "Training":
+def _begin(
+    recipe: str | None,
+    settings: list[str],
+    data: str | None,
+    out: Path,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> "Training":
+    from convlens.cli.downloads import download
+    from convlens.data.catalog import DATA_SETS
     from convlens.experiment.execute import execute
     from convlens.experiment.recipe import load_recipe
 
-    chosen = load_recipe(recipe or DEFAULT_RECIPE, settings)
+    elsewhere = any(setting.startswith("data.folder=") for setting in settings)
+    if data is not None and data in DATA_SETS and not elsewhere:
+        download(data, as_json=as_json, quiet=quiet)
+    chosen = load_recipe(recipe or DEFAULT_RECIPE, settings, data=data)
+    if chosen.data.folder is None:
+        download(chosen.data.name, as_json=as_json, quiet=quiet)
+    for note in () if quiet or as_json else chosen.notes:
+        say(f"note: {note}")
     return lambda listeners: execute(chosen, out=out, listeners=listeners)
 
 
-def _go_on(name: str, recipe: str | None, settings: list[str], out: Path) -> "Training":
+def _go_on(
+    name: str, recipe: str | None, settings: list[str], data: str | None, out: Path
+) -> "Training":
     from convlens.core.errors import ConfigError
     from convlens.experiment.resume import refuse_other_settings, resume_run
     from convlens.runs.store import open_run
@@ -101,6 +130,11 @@ def _go_on(name: str, recipe: str | None, settings: list[str], out: Path) -> "Tr
         raise ConfigError(
             f"{name} goes on by its own recipe, not by {recipe!r}",
             fix=f"leave {recipe!r} out: convlens train --resume {name}",
+        )
+    if data is not None:
+        raise ConfigError(
+            f"{name} goes on with its own images, not with {data!r}",
+            fix=f"leave --data out: convlens train --resume {name}",
         )
     refuse_other_settings(run, settings)
     return lambda listeners: resume_run(run, listeners=listeners)

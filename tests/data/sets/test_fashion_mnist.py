@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from convlens.core.errors import DataError
-from convlens.data import fashion_mnist
-from convlens.data.fashion_mnist import CLASS_NAMES, OFFICIAL_MD5, PACKAGED, load_fashion_mnist
 from convlens.data.image_set import DataSet
+from convlens.data.sets import fashion_mnist
+from convlens.data.sets.fashion_mnist import CLASS_NAMES, OFFICIAL_MD5, PACKAGED, load_fashion_mnist
 from tests.idx_files import encode, learnable, write_small_fashion_mnist
 
 PUBLISHED = {
