@@ -232,7 +232,7 @@ assert num_weights(nn.Linear(10**6, 1000, device="meta")) == 10**9
 # changes into something else.
 
 # %%
-from convlens.data.fashion_mnist import load_fashion_mnist
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 
 shirt = load_fashion_mnist().test.images[1, 0].float() / 255  # a pullover
 small = nn.functional.avg_pool2d(shirt[None, None], 2)  # 14 x 14

@@ -162,7 +162,7 @@ plt.show()
 # them all.
 
 # %%
-from convlens.data.fashion_mnist import load_fashion_mnist
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 from convlens.ops.kernels import kernel as named
 
 images = load_fashion_mnist().test.images

@@ -201,7 +201,7 @@ assert counts == {0: (1, 25), 2: (9, 25), 4: (25, 25)}
 # often as the middle. And zeros are not the only frame there is:
 
 # %%
-from convlens.data.fashion_mnist import load_fashion_mnist
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 
 images = load_fashion_mnist().test.images
 bag = images[18, 0].float() / 255

@@ -114,7 +114,7 @@ print(avg_pool2d(negative, 2, stride=1, padding=1, count_include_pad=False)[0, 0
 # An ankle boot at 28 x 28, then pooled by 2 and by 4:
 
 # %%
-from convlens.data.fashion_mnist import load_fashion_mnist
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 
 images = load_fashion_mnist().test.images
 boot = images[:1].float() / 255

@@ -122,7 +122,7 @@ with torch.no_grad():
 # ## The data
 
 # %%
-from convlens.data.fashion_mnist import load_fashion_mnist
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 
 data = load_fashion_mnist()
 figure, axes = plt.subplots(2, 5, figsize=(8, 3.8), layout="constrained")

@@ -301,7 +301,7 @@ from contextlib import suppress
 
 from convlens.core.errors import Diverged
 from convlens.data.batches import Batches
-from convlens.data.fashion_mnist import load_fashion_mnist
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 from convlens.data.transform import Prepare
 from convlens.train.events import Evaluated, StepsFinished
 from convlens.train.loop import fit

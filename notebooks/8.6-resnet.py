@@ -252,7 +252,7 @@ assert sum(row.num_parameters for row in pieces) == summary.num_parameters
 
 # %%
 from convlens.data.batches import Batches
-from convlens.data.fashion_mnist import load_fashion_mnist
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 from convlens.data.transform import Prepare
 from convlens.train.events import Evaluated, StepsFinished
 from convlens.train.loop import fit

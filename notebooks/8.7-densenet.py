@@ -224,7 +224,7 @@ for axis in axes[1:]:
 
 # %%
 from convlens.data.batches import Batches
-from convlens.data.fashion_mnist import load_fashion_mnist
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 from convlens.data.transform import Prepare
 from convlens.train.events import StepsFinished
 from convlens.train.loop import fit

@@ -262,7 +262,7 @@ for (space, seed), found in populations.items():
 
 # %%
 from convlens.data.batches import Batches
-from convlens.data.fashion_mnist import load_fashion_mnist
+from convlens.data.sets.fashion_mnist import load_fashion_mnist
 from convlens.data.transform import Prepare
 from convlens.train.events import Evaluated
 from convlens.train.loop import fit

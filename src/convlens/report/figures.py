@@ -9,9 +9,11 @@ from pathlib import Path
 
 import matplotlib as mpl
 import torch
+from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from torch import Tensor
 
 from convlens.core.errors import ConfigError, RunError
 from convlens.core.shapes import Pixels
@@ -87,7 +89,9 @@ def contact_sheet(data: ImageSet, *, title: str, per_class: int = 10) -> Figure:
     return image_rows(rows, title=title, per_row=per_class)
 
 
-def image_rows(rows: Sequence[tuple[str, Pixels]], *, title: str, per_row: int) -> Figure:
+def image_rows(
+    rows: Sequence[tuple[str, UInt8[Tensor, "_ c h w"]]], *, title: str, per_row: int
+) -> Figure:
     """Images of one size side by side, at most `per_row`, each row with its label beside it."""
     figure = Figure(figsize=(1.6 + 0.6 * per_row, 0.5 + 0.6 * len(rows)), layout="constrained")
     figure.suptitle(title)

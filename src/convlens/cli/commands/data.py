@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="data", rich_markup_mode=None)
 _CHECKSUM = {True: "official", False: "differs", None: "nothing to compare with"}
+_SET = typer.Option(
+    "--set", metavar="KEY=VALUE", help="Of your own images, as in data.image_size=48."
+)
+_AUGMENT = typer.Option(
+    "--augment",
+    metavar="KEY=VALUE",
+    help="Draw the images as a training with this setting of [augment] shows them.",
+)
 _PNG = typer.Option(help="Where the sheet of images goes  [default: NAME.png]")
 
 
@@ -64,20 +72,8 @@ def show(
     ] = "fashion-mnist",
     folder: options.DataFolder = None,
     png: Annotated[Path | None, _PNG] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Of your own images, as in data.image_size=48."
-        ),
-    ] = None,
-    augment: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--augment",
-            metavar="KEY=VALUE",
-            help="Draw the images as a training with this setting of [augment] shows them.",
-        ),
-    ] = None,
+    assignments: Annotated[list[str] | None, _SET] = None,
+    augment: Annotated[list[str] | None, _AUGMENT] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of what --augment draws.")] = 0,
     as_json: options.Json = False,
 ) -> None:

@@ -18,24 +18,20 @@ if TYPE_CHECKING:
     Training = Callable[[Sequence[Listener]], Run]
 
 DEFAULT_RECIPE = "lenet-modern"
+_RECIPE = typer.Argument(
+    help=f"A recipe's name, or the path of a .toml file. [default: {DEFAULT_RECIPE}]"
+)
+_DATA = typer.Option(
+    "--data",
+    help="Instead of the recipe's: a data set's name, a folder with one folder of pictures per "
+    "class, or a .csv of path,label.",
+)
 
 
 def train(
-    recipe: Annotated[
-        str | None,
-        typer.Argument(
-            help=f"A recipe's name, or the path of a .toml file. [default: {DEFAULT_RECIPE}]"
-        ),
-    ] = None,
+    recipe: Annotated[str | None, _RECIPE] = None,
     *,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            help="Instead of the recipe's: a data set's name, a folder with one folder of "
-            "pictures per class, or a .csv of path,label.",
-        ),
-    ] = None,
+    data: Annotated[str | None, _DATA] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     lr: Annotated[float | None, typer.Option(help="The learning rate.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per step.")] = None,
