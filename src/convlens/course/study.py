@@ -8,7 +8,7 @@ was. Nothing here says beforehand how an experiment ends.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, final
+from typing import Any, Literal, final
 
 from convlens.core.seed import reproducible
 
@@ -68,6 +68,26 @@ class Finding:
     ran: str = ""  # what was trained, on how much; "" if nothing was
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])  # no claim rests on one
 
+    def to_table(self) -> dict[str, Any]:
+        """All of it as plain JSON values."""
+        return {
+            "numbers": dict(self.numbers),
+            "finding": self.text,
+            "claims": [
+                {
+                    "part": claim.part,
+                    "claim": claim.text,
+                    "true": claim.true,
+                    "as_expected": claim.as_expected,
+                }
+                for claim in self.claims
+            ],
+            "ran": self.ran,
+            "seconds": dict(self.seconds),
+            "holds": self.holds,
+            "verdict": self.verdict,
+        }
+
     @property
     def holds(self) -> bool:
         """Whether every claim came out as the right answer has it."""
@@ -97,6 +117,17 @@ class Study:
     notebook: str  # what the notebook answered, in short
     answer: str  # the right answer
     experiment: Callable[[Setup], Finding]  # what it draws comes of torch's generator
+
+    def to_table(self) -> dict[str, Any]:
+        """Question and answers as plain JSON values."""
+        return {
+            "name": self.name,
+            "section": self.section,
+            "exercise": self.exercise,
+            "question": self.question,
+            "notebook": self.notebook,
+            "answer": self.answer,
+        }
 
     def run(self, setup: Setup) -> Finding:
         """What the experiment finds under the seed of `setup`; chance is afterwards as before.

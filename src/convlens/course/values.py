@@ -47,6 +47,17 @@ class Checked:
     ours: Any
     agrees: bool
 
+    def to_table(self) -> dict[str, Any]:
+        """All of it as plain JSON values."""
+        return {
+            "section": self.value.section,
+            "what": self.value.what,
+            "printed": self.value.printed,
+            "ours": self.ours,
+            "tolerance": self.value.tolerance,
+            "agrees": self.agrees,
+        }
+
 
 def _agree(ours: Any, printed: Any, tolerance: float) -> bool:
     """Whether two nested lists have the same shape, and numbers that agree."""

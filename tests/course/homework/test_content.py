@@ -21,4 +21,4 @@ def test_everything_is_plain_json_and_complete(homework: Homework, tmp_path: Pat
     study = next(each for each in found["studies"] if each["name"] == "8.2-layers")
     assert study["verdict"] == "wrong"
     assert study["holds"] is True
-    assert study["finding"]["claims"][0].keys() == {"part", "text", "true"}
+    assert study["claims"][0].keys() == {"part", "claim", "true", "as_expected"}

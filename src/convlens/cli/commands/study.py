@@ -1,6 +1,6 @@
 """`convlens study`: the book's questions, answered by experiments."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +9,7 @@ from convlens.cli.console import print_json, print_pairs, print_table, say
 from convlens.cli.exit_codes import CHECK_FAILED
 
 if TYPE_CHECKING:  # torch is loaded inside the command, so that help stays fast
-    from convlens.course.study import Finding, Number, Study
+    from convlens.course.study import Finding, Study
 
 app = typer.Typer(name="study", rich_markup_mode=None)
 
@@ -63,7 +63,7 @@ def run(
     chosen = STUDIES[name]
     finding = chosen.run(Setup(seed=seed, quick=not full, folder=folder))
     if as_json:
-        print_json({**_about(chosen), **_found(finding)})
+        print_json({**chosen.to_table(), **finding.to_table()})
     else:
         _print(chosen, finding)
         names = list(STUDIES)
@@ -83,29 +83,19 @@ def values(as_json: options.Json = False) -> None:
       convlens study values --json
     """
     from convlens.course.values import VALUES
+    from convlens.course.wording import nested
 
     checked = [value.check() for value in VALUES]
     agreed = sum(each.agrees for each in checked)
     if as_json:
-        content = [
-            {
-                "section": each.value.section,
-                "what": each.value.what,
-                "printed": each.value.printed,
-                "ours": each.ours,
-                "tolerance": each.value.tolerance,
-                "agrees": each.agrees,
-            }
-            for each in checked
-        ]
-        print_json({"agreed": agreed, "values": content})
+        print_json({"agreed": agreed, "values": [each.to_table() for each in checked]})
     else:
         rows = [
             [
                 each.value.section,
                 each.value.what,
-                _short(each.value.printed),
-                _short(each.ours),
+                nested(each.value.printed),
+                nested(each.ours),
                 "agrees" if each.agrees else "DIFFERS",
             ]
             for each in checked
@@ -117,67 +107,28 @@ def values(as_json: options.Json = False) -> None:
         raise typer.Exit(CHECK_FAILED)
 
 
-def _short(numbers: object) -> str:
-    """Nested numbers in a line; equal rows told once."""
-    if not isinstance(numbers, list):
-        return f"{numbers:g}" if isinstance(numbers, float) else str(numbers)
-    texts = [_short(each) for each in numbers]
-    if len(texts) > 2 and len(set(texts)) == 1 and texts[0].startswith("["):
-        return f"{len(texts)} x {texts[0]}"
-    return f"[{' '.join(texts)}]"
-
-
 def _list(*, as_json: bool) -> None:
     from convlens.course.catalog import STUDIES
 
     if as_json:
-        print_json({"studies": [_about(each) for each in STUDIES.values()]})
+        print_json({"studies": [each.to_table() for each in STUDIES.values()]})
         return
     rows = [[each.name, f"d2l {each.section}", each.question] for each in STUDIES.values()]
     print_table(["study", "section", "question"], rows)
     say(f"next: convlens study run {rows[0][0]}")
 
 
-def _about(study: "Study") -> dict[str, Any]:
-    return {
-        "name": study.name,
-        "section": study.section,
-        "exercise": study.exercise,
-        "question": study.question,
-        "notebook": study.notebook,
-        "answer": study.answer,
-    }
-
-
-def _found(finding: "Finding") -> dict[str, Any]:
-    return {
-        "numbers": dict(finding.numbers),
-        "finding": finding.text,
-        "claims": [
-            {
-                "part": claim.part,
-                "claim": claim.text,
-                "true": claim.true,
-                "as_expected": claim.as_expected,
-            }
-            for claim in finding.claims
-        ],
-        "ran": finding.ran,
-        "seconds": dict(finding.seconds),
-        "holds": finding.holds,
-        "verdict": finding.verdict,
-    }
-
-
 def _print(study: "Study", finding: "Finding") -> None:
+    from convlens.course.wording import number as as_text
+
     about = {
         "study": f"{study.name}, d2l {study.section}, exercise {study.exercise}",
         "question": study.question,
         "notebook": study.notebook,
     }
     print_pairs(about if not finding.ran else {**about, "ran": finding.ran})
-    rows = [[what, _text(number)] for what, number in finding.numbers.items()]
-    clock = [[f"seconds, {what}", _text(number)] for what, number in finding.seconds.items()]
+    rows = [[what, as_text(number)] for what, number in finding.numbers.items()]
+    clock = [[f"seconds, {what}", as_text(number)] for what, number in finding.seconds.items()]
     print_table(["what", "came out"], rows + clock)
     claims = [
         [
@@ -204,10 +155,3 @@ _WHOSE = {
     "missed": "missed by the notebook",
     "besides": "besides",
 }
-
-
-def _text(number: "Number") -> str:
-    """A number for people: 61,706 or 0.7384 or 1.2e-07."""
-    if isinstance(number, int):
-        return f"{number:,}"
-    return number if isinstance(number, str) else f"{number:.4g}"

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from convlens.course.homework.replay import Answered, Homework
+from convlens.course.homework.replay import Homework
 from convlens.course.homework.trainings import Trained
 from convlens.runs.store import write_whole
 
@@ -37,20 +37,13 @@ def content(homework: Homework) -> dict[str, Any]:
             }
             for formula, holds in homework.formulas
         ],
-        "values": [
-            {
-                "section": each.value.section,
-                "what": each.value.what,
-                "printed": each.value.printed,
-                "ours": each.ours,
-                "tolerance": each.value.tolerance,
-                "agrees": each.agrees,
-            }
-            for each in homework.values
-        ],
+        "values": [each.to_table() for each in homework.values],
         "kernel": asdict(homework.kernel),
         "trainings": [_training(each) for each in homework.trainings],
-        "studies": [_answer(each) for each in homework.answers],
+        "studies": [
+            {**each.study.to_table(), **each.finding.to_table(), "took_seconds": each.seconds}
+            for each in homework.answers
+        ],
         "provenance": homework.provenance,
     }
 
@@ -68,19 +61,4 @@ def _training(trained: Trained) -> Mapping[str, Any]:
         "published": trained.training.published,
         "expected": {"low": low, "high": high},
         "agrees": trained.agrees,
-    }
-
-
-def _answer(answered: Answered) -> Mapping[str, Any]:
-    study, finding = answered.study, answered.finding
-    return {
-        "name": study.name,
-        "section": study.section,
-        "question": study.question,
-        "notebook": study.notebook,
-        "answer": study.answer,
-        "finding": asdict(finding),
-        "verdict": finding.verdict,
-        "holds": finding.holds,
-        "seconds": answered.seconds,
     }
