@@ -273,6 +273,38 @@ def test_a_run_killed_before_its_first_step_starts_anew(
     assert left(run) == {**whole, "files": left(run)["files"]}
 
 
+def test_a_run_killed_again_and_again_before_its_first_step_still_goes_on(
+    small_folder: Path, tmp_path: Path, whole: dict[str, Any]
+) -> None:
+    run = stopped(recipe(small_folder), tmp_path, stop_at(FitStarted, 1))
+    for name in ("metrics.jsonl", "provenance.json"):
+        (run.path / name).unlink(missing_ok=True)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            resume_run(run, listeners=[stop_at(FitStarted, 1)])
+    resume_run(run)
+    assert left(run) == whole
+    assert len(run.read_json("provenance.json")["resumed"]) == 3
+
+
+def test_what_a_run_killed_on_its_last_line_left_is_cleared_away(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, Any]
+) -> None:
+    """Its summary says that it has finished; its checkpoints are still there."""
+
+    def killed(_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
+        patched.setattr(CheckpointPair, "remove", killed)
+        execute(recipe(small_folder), out=tmp_path)
+    run = open_run("small-1", tmp_path)
+    assert (run.path / NAMES[0]).exists()
+    with pytest.raises(RunError, match="small-1 has finished"):
+        resume_run(run)
+    assert left(run) == whole
+
+
 def test_half_written_files_are_swept(
     small_folder: Path, tmp_path: Path, whole: dict[str, Any]
 ) -> None:

@@ -61,7 +61,7 @@ def start(*arguments: str | Path) -> str:
         [sys.executable, KILLS, *arguments], env=ENVIRONMENT, capture_output=True, text=True,
         timeout=PATIENCE, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 

@@ -32,13 +32,13 @@ def resume_run(run: Run, *, listeners: Sequence[Listener] = ()) -> Run:
     """
     recipe = recipe_of(run)
     with locked(run.path):
-        _refuse_ended(run)
         run.sweep()
         pair = CheckpointPair(run.path)
+        _refuse_ended(run, pair)
         saved = _newest(run, pair)
         material = Material.of(recipe)
-        origin = run.read_json("provenance.json")
         here = provenance(material.device, material.data_md5)
+        origin = run.read_json("provenance.json") or here  # it may have been killed before
         _refuse_other_data(run, origin, here)
         resumed = _resumed(saved, [*_damage(pair, saved), *_differences(origin, here)])
         with writing(run, lambda: "nothing of it was changed"):
@@ -73,10 +73,11 @@ def refuse_other_settings(run: Run, assignments: Sequence[str]) -> None:
                 )
 
 
-def _refuse_ended(run: Run) -> None:
+def _refuse_ended(run: Run, pair: CheckpointPair) -> None:
     summary = run.summary()
     again = f"convlens train {_recipe_path(run)}"
     if summary["status"] == "finished":
+        pair.remove()  # which a process that was killed on its last line has not done
         epochs = summary["epochs"]
         raise RunError(
             f"{run.name} has finished: {epochs} epochs were asked for, and taken",
@@ -101,8 +102,6 @@ def _newest(run: Run, pair: CheckpointPair) -> Saved | None:
 
 
 def _refuse_other_data(run: Run, origin: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-    if not origin:  # it was killed before it wrote where it comes from
-        return
     for name, md5 in origin["data_md5"].items():
         if (found := here["data_md5"].get(name)) != md5:
             raise RunError(
@@ -118,8 +117,6 @@ def _damage(pair: CheckpointPair, saved: Saved | None) -> list[str]:
 
 def _differences(origin: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """What may round otherwise than in the run's first process."""
-    if not origin:
-        return []
     pairs = [(name, origin.get(name), here[name]) for name in _DECIDES_BITS]
     versions = origin.get("versions", {})
     pairs += [(name, versions.get(name), found) for name, found in here["versions"].items()]

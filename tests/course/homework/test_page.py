@@ -37,6 +37,15 @@ def test_every_section_value_training_and_question_is_there(page: str, homework:
     assert "Everything came out as it should." in page
 
 
+def test_a_training_that_was_never_published_has_no_published_accuracy(
+    page: str, homework: Homework, tmp_path: Path
+) -> None:
+    assert "published for the book's ten epochs" in page
+    (trained,) = homework.trainings
+    without = replace(trained, training=replace(trained.training, published=None))
+    assert "published" not in written(replace(homework, trainings=(without,)), tmp_path)
+
+
 def test_the_report_asks_nobody_for_anything(page: str) -> None:
     assert not re.search(r"(?:src|href)='(?!data:|#)", page)
     assert not re.search(r"@import|url\(", page)

@@ -34,6 +34,10 @@ def test_the_full_edition_is_the_books() -> None:
     assert rates == [0.1, 0.1, 0.01, 0.01]
 
 
+def test_only_what_the_book_shows_is_said_to_be_published() -> None:
+    assert [training.published for training in TRAININGS] == [0.728, None, 0.896, 0.903]
+
+
 def test_the_quick_edition_trains_both_lenets_in_full_and_less_of_the_large() -> None:
     for training in TRAININGS[:2]:
         assert training.recipe_for("quick") == training.recipe_for("full")

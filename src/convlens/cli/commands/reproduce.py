@@ -152,7 +152,7 @@ def _show_trainings(homework: "Homework") -> None:
                 f"{each.training.title}: {each.what}",
                 percent(each.accuracy),
                 " to ".join(f"{100 * end:.0f}" for end in each.training.expected_in(each.edition)),
-                f"{100 * each.training.published:.1f}",
+                "-" if (shown := each.training.published) is None else f"{100 * shown:.1f}",
                 f"{each.run.summary()['seconds']:.1f}",
                 _agrees(each.agrees),
             ]

@@ -191,7 +191,11 @@ def _training(trained: Trained) -> list[Block]:
         ["test loss", f"{summary['test']['loss']:.4f}"],
         ["test accuracy", f"{100 * trained.accuracy:.2f} %"],
         ["expected of this edition", f"{100 * low:.0f} to {100 * high:.0f} %"],
-        ["published for the book's ten epochs", f"{100 * training.published:.1f} %"],
+        *(
+            [["published for the book's ten epochs", f"{100 * training.published:.1f} %"]]
+            if training.published is not None
+            else []
+        ),
         ["time", f"{summary['seconds']:.1f} s, {summary['images_per_second']:,.0f} images/s"],
     ]
     caption = "kept from an earlier replay" if trained.kept else ""
