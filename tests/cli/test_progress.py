@@ -41,6 +41,16 @@ def test_an_epoch_is_one_plain_line_on_stderr(capsys: pytest.CaptureFixture[str]
     ]
 
 
+def test_without_validation_a_line_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    listener = PlainLines()
+    for event in EVENTS:
+        if not isinstance(event, Evaluated):
+            listener(event)
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "epoch  1/10  train loss 2.0000  2.0 s  250 images/s"
+    ]
+
+
 def test_json_progress_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     for event in EVENTS:
         json_line(event)

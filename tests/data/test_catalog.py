@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import pytest
 import torch
@@ -22,7 +21,7 @@ from convlens.data.catalog import (
     split,
     where,
 )
-from convlens.data.config import DataConfig
+from convlens.data.config import DataConfig, Validation
 from convlens.data.image_set import DataSet, ImageSet
 from tests.pictures import write_shapes
 
@@ -42,9 +41,16 @@ def test_the_book_trains_on_all_and_watches_the_test_images(fashion_mnist: DataS
     assert splits.validation is splits.test is fashion_mnist.test
 
 
-@pytest.mark.parametrize("validation", ["test", "held-out"])
+def test_without_validation_all_training_images_are_trained_on(fashion_mnist: DataSet) -> None:
+    splits = split(fashion_mnist, "none")
+    assert splits.train is fashion_mnist.train
+    assert splits.test is fashion_mnist.test
+    assert len(splits.validation) == 0
+
+
+@pytest.mark.parametrize("validation", ["test", "held-out", "none"])
 def test_only_the_first_training_images_are_kept_if_so_many_are_asked_for(
-    fashion_mnist: DataSet, validation: Literal["test", "held-out"]
+    fashion_mnist: DataSet, validation: Validation
 ) -> None:
     whole = split(fashion_mnist, validation)
     some = split(fashion_mnist, validation, max_train_images=1_280)

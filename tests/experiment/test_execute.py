@@ -25,8 +25,18 @@ from convlens.data.augment.settings import AugmentConfig
 from convlens.data.image_set import DataSet
 from convlens.data.sets.fashion_mnist import load_fashion_mnist
 from convlens.experiment import execute as module
-from convlens.experiment.execute import evaluate_run, execute, load_model, recipe_of
+from convlens.experiment.execute import (
+    Material,
+    evaluate_run,
+    execute,
+    load_model,
+    preparation,
+    recipe_of,
+)
 from convlens.experiment.recipe import Recipe, resolve
+from convlens.nn.whitening import Whitening
+from convlens.report.figures import save_curves
+from convlens.report.runs.curves import epochs_of
 from convlens.runs.pair import NAMES
 from convlens.runs.record import without_times
 from convlens.runs.store import Run, list_runs, open_run
@@ -356,6 +366,33 @@ def test_held_out_images_are_validated_on_and_not_trained_on(
     assert evaluated["num_images"] == held_out > 20
     assert run.summary()["validation"]["images"] == "held-out"
     assert len(load_fashion_mnist(tmp_path).test) == run.summary()["test"]["num_images"] == 20
+
+
+def test_a_run_without_validation_keeps_its_last_weights_and_is_tested_once(
+    small_folder: Path, tmp_path: Path
+) -> None:
+    run = execute(data(validation="none")(small_recipe(small_folder, epochs=2)), out=tmp_path)
+    summary = run.summary()
+    assert summary["validation"] == {"images": "none", "last": None, "best": None}
+    assert [record["event"] for record in run.records()].count("Evaluated") == 0
+    assert run.weights_path("last").read_bytes() == run.weights_path("best").read_bytes()
+    assert evaluate_run(run).accuracy == summary["test"]["accuracy"]
+    save_curves(run)
+    assert [epoch["validation_loss"] for epoch in epochs_of(run)] == [None, None]
+
+
+def test_a_network_that_is_whitened_is_whitened_by_the_images_it_is_trained_on(
+    small_folder: Path, tmp_path: Path
+) -> None:
+    table = small_recipe(small_folder, epochs=1).to_table()
+    recipe = resolve("quick", {**table, "model": {"name": "quicknet", "widths": [4, 4]}})
+    run = execute(recipe, out=tmp_path)
+    stem = load_model(run).stem.whitening  # type: ignore[union-attr]
+    images = Material.of(recipe).splits.train.images
+    expected = Whitening(1, 3)
+    expected.fit(preparation(recipe.data)(images))
+    assert isinstance(stem, Whitening)
+    torch.testing.assert_close(stem.conv.weight, expected.conv.weight)
 
 
 def test_a_run_folder_under_another_name_is_still_its_recipe(finished: Run, tmp_path: Path) -> None:

@@ -191,3 +191,8 @@ def test_the_augmentation_is_a_section_of_its_own() -> None:
     assert recipe.to_table()["augment"]["flip"] == "random"
     with pytest.raises(ConfigError, match=r"^augment\.flipp: unknown setting; did you mean 'flip'"):
         load_recipe("lenet", ["augment.flipp=random"])
+
+
+def test_patience_without_validation_is_refused() -> None:
+    with pytest.raises(ConfigError, match="patience: waits for a better validation accuracy"):
+        load_recipe("lenet-modern", ["train.patience=2", "data.validation=none"])

@@ -36,6 +36,7 @@ SHALLOW: dict[str, dict[str, Any]] = {
     "PreActResNetConfig": {"width": 4},
     "DenseNetConfig": {"growth_rate": 4, "stem_width": 8},
     "AnyNetConfig": {},
+    "QuickNetConfig": {"widths": [4, 8]},
 }
 
 

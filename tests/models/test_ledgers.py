@@ -106,6 +106,16 @@ LEGAL: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         conv_bias=flags,
         stem=stems,
     ),
+    "quicknet": st.builds(
+        dict,
+        stages(),
+        whitening=st.integers(1, 5),
+        pool=st.just("first"),
+        pool_partial=flags,
+        residual=flags,
+        activation=st.sampled_from(["relu", "silu"]),
+        logit_scale=st.floats(0.1, 2),
+    ),
 }
 
 

@@ -59,6 +59,16 @@ def test_biases_and_norms_stay_as_they_are(name: str) -> None:
         assert torch.equal(model.state_dict()[key], value)
 
 
+def test_frozen_weights_stay() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3))
+    model[0].requires_grad_(False)
+    before = [layer.weight.detach().clone() for layer in (model[0], model[1])]  # type: ignore[union-attr]
+    initialize(model, "kaiming")
+    after = [layer.weight for layer in (model[0], model[1])]
+    assert torch.equal(before[0], after[0])  # type: ignore[arg-type]
+    assert not torch.equal(before[1], after[1])  # type: ignore[arg-type]
+
+
 def test_torch_leaves_every_weight_as_it_was() -> None:
     model = network()
     before = [weight.clone() for weight in filters(model)]

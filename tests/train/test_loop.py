@@ -22,6 +22,7 @@ from convlens.nn.auxiliary import AuxiliaryLogits, classification_loss
 from convlens.runs.record import without_times
 from convlens.train.evaluate import evaluate
 from convlens.train.events import (
+    Checkpointed,
     EpochFinished,
     Evaluated,
     Event,
@@ -86,7 +87,7 @@ def told(event: Event) -> str:
 
 
 def test_events_come_in_the_order_that_is_drawn(small_splits: Splits) -> None:
-    events = train(network(), small_splits, checkpoint=lambda evaluated: evaluated.epoch == 1)
+    events = train(network(), small_splits, checkpoint=lambda epoch, _: epoch == 1)
     assert [told(event) for event in events] == [
         "FitStarted",
         "EpochStarted 1",
@@ -99,6 +100,31 @@ def test_events_come_in_the_order_that_is_drawn(small_splits: Splits) -> None:
     ]  # fmt: skip
     assert events[0] == FitStarted(num_epochs=2, steps_per_epoch=5, num_images=90, device="cpu")
     assert [asdict(e)["best"] for e in events if told(e).startswith("Check")] == [True, False]
+
+
+def test_without_validation_images_the_weights_of_each_epoch_are_kept_all_the_same(
+    small_splits: Splits,
+) -> None:
+    kept: list[tuple[int, Evaluated | None]] = []
+
+    def keep(epoch: int, evaluated: Evaluated | None) -> bool:
+        kept.append((epoch, evaluated))
+        return True
+
+    events: list[Event] = []
+    fit(
+        network(),
+        Batches(small_splits.train[:40], 20, Prepare(28), shuffle_seed=0),
+        Batches(small_splits.test[:0], 20, Prepare(28)),
+        CONFIG,
+        listeners=[events.append],
+        checkpoint=keep,
+    )
+    assert kept == [(1, None), (2, None)]
+    assert not any(isinstance(event, Evaluated) for event in events)
+    assert [event for event in events if isinstance(event, Checkpointed)] == [
+        Checkpointed(epoch=1, best=True), Checkpointed(epoch=2, best=True),
+    ]  # fmt: skip
 
 
 def test_without_a_checkpoint_none_is_told(small_splits: Splits) -> None:
@@ -328,7 +354,7 @@ def test_after_a_divergence_nothing_more_is_told_and_nothing_kept(small_splits: 
     events: list[Event] = []
     kept: list[int] = []
 
-    def keep(evaluated: Evaluated) -> bool:
+    def keep(_: int, evaluated: Evaluated | None) -> bool:
         kept.append(evaluated.epoch)
         return True
 
@@ -461,7 +487,7 @@ def test_a_training_whose_time_is_over_ends_after_the_step_and_is_evaluated(
     small_splits: Splits,
 ) -> None:
     events = train(
-        network(), small_splits, replace(CONFIG, time_limit=1e-9), checkpoint=lambda _: True
+        network(), small_splits, replace(CONFIG, time_limit=1e-9), checkpoint=lambda *_: True
     )
     assert [told(event) for event in events] == [
         "FitStarted", "EpochStarted 1", "StepsFinished 1 1",

@@ -70,7 +70,6 @@ class PlainLines:
             case Evaluated():
                 self._evaluated = event
             case EpochFinished():
-                assert self._evaluated is not None
                 say(epoch_line(event, self._evaluated, self._num_epochs))
             case Stopped():
                 say(stopped_line(event))
@@ -96,14 +95,15 @@ def stopped_line(event: Stopped) -> str:
     return f"stopped in epoch {event.epoch}: {event.reason}"
 
 
-def epoch_line(event: EpochFinished, evaluated: Evaluated, num_epochs: int) -> str:
-    """The numbers of a finished epoch."""
-    return (
-        f"epoch {event.epoch:>{len(str(num_epochs))}}/{num_epochs}  "
-        f"train loss {event.loss:.4f}  validation loss {evaluated.loss:.4f}  "
-        f"accuracy {percent(evaluated.accuracy)}  "
-        f"{event.seconds:.1f} s  {event.images_per_second:,.0f} images/s"
-    )
+def epoch_line(event: EpochFinished, evaluated: Evaluated | None, num_epochs: int) -> str:
+    """The numbers of a finished epoch, and of its validation if there was one."""
+    parts = [f"epoch {event.epoch:>{len(str(num_epochs))}}/{num_epochs}"]
+    parts.append(f"train loss {event.loss:.4f}")
+    if evaluated is not None:
+        parts.append(f"validation loss {evaluated.loss:.4f}")
+        parts.append(f"accuracy {percent(evaluated.accuracy)}")
+    parts += [f"{event.seconds:.1f} s", f"{event.images_per_second:,.0f} images/s"]
+    return "  ".join(parts)
 
 
 @contextmanager

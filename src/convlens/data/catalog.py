@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -12,7 +12,7 @@ from convlens.core.errors import ConfigError, DataError, UnknownName
 from convlens.core.names import Table
 from convlens.core.shapes import Labels
 from convlens.data.cache import cache_folder
-from convlens.data.config import OWN, DataConfig
+from convlens.data.config import OWN, DataConfig, Validation
 from convlens.data.fetch import Download
 from convlens.data.image_set import DataSet, ImageSet
 from convlens.data.own.load import home_opened, load_own, settle_own
@@ -245,7 +245,7 @@ def where(name: str) -> str:
 
 def split(
     data: DataSet,
-    validation: Literal["test", "held-out"],
+    validation: Validation,
     *,
     max_train_images: int | None = None,
 ) -> Splits:
@@ -253,14 +253,16 @@ def split(
 
     Held out are the images set apart for it, if the data set has such; else the last 5,000 of the
     training set, or of one with fewer than 50,000 the last tenth of each class, at least one.
+    With "none" the validation images are a set without any.
 
     Of what is left to train on, only the first `max_train_images` are kept.
 
     Raises:
         DataError: too few training images to hold any out.
     """
-    if validation == "test":
-        return Splits(_first(data.train, max_train_images), validation=data.test, test=data.test)
+    if validation != "held-out":
+        watched = data.test if validation == "test" else data.test[:0]
+        return Splits(_first(data.train, max_train_images), validation=watched, test=data.test)
     train, held_out = _held_out(data)
     return Splits(_first(train, max_train_images), held_out, data.test)
 

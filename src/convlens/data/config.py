@@ -8,6 +8,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 from convlens.core.config import Fraction
 from convlens.data.picture import Fit
 
+Validation = Literal["test", "held-out", "none"]  # which images tell how well a training goes
 OWN = "own"  # the name of a person's own images, which no catalog lists
 
 
@@ -21,8 +22,8 @@ class DataConfig:
     name: str = "fashion-mnist"  # a data set of `convlens data`; own: the images in folder
     folder: str | None = None  # where its files are; default: inside the package, or the cache;
     # own: one folder per class in it, or the path of a .csv of path,label
-    validation: Literal["test", "held-out"] = "held-out"  # the test set as the book does,
-    # or training images that are then not trained on: those in val/ of own images, else the last
+    validation: Validation = "held-out"  # the test set as the book does, or none, or
+    # training images that are then not trained on: those in val/ of own images, else the last
     # 5,000, or of fewer than 50,000 the last tenth of each class
     max_train_images: PositiveInt | None = None  # train on the first so many only; default: all
     image_size: PositiveInt = 28  # height and width after resizing, pixels; default: as published,

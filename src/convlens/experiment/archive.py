@@ -65,7 +65,8 @@ class Archive:
         self.interruption, self.pair = interruption, pair
         self.start = START
         self.saved: Position | None = None  # in the newest checkpoint
-        self.last: Evaluated | None = None  # validation after the last epoch whose weights are kept
+        self.last_epoch = 0  # whose weights are kept; 0: none
+        self.last: Evaluated | None = None  # the validation after it, if there was one
         self.best: Evaluated | None = None
         self.epochs: list[EpochFinished] = []
         self.seconds: float | None = None
@@ -91,6 +92,7 @@ class Archive:
             state = State(tensors=saved.tensors, numbers=note["state"])
             restore(state, self.task.model, self.task.sgd, self.task)
             self.start = self.saved = Position.from_table(note["position"])
+            self.last_epoch = note["last_epoch"]
             self.last, self.best = _evaluated(note["last"]), _evaluated(note["best"])
         self._num_records = note["records"]
         with writing(self.run, self.going_on):
@@ -116,17 +118,18 @@ class Archive:
         if isinstance(event, FitFinished):
             self.seconds = event.seconds
 
-    def checkpoint(self, evaluated: Evaluated) -> bool:
-        """Write the weights of a finished epoch; tells whether they are the best."""
-        about = {
-            "model": self.recipe.model_name,
-            "epoch": evaluated.epoch,
-            "validation_accuracy": evaluated.accuracy,
-        }
-        best = self.best is None or evaluated.accuracy > self.best.accuracy
+    def checkpoint(self, epoch: int, evaluated: Evaluated | None) -> bool:
+        """Write the weights of a finished epoch; tells whether they are the best.
+
+        Without validation the last are taken for the best.
+        """
+        about: dict[str, Any] = {"model": self.recipe.model_name, "epoch": epoch}
+        if evaluated is not None:
+            about["validation_accuracy"] = evaluated.accuracy
+        best = evaluated is None or self.best is None or evaluated.accuracy > self.best.accuracy
         with writing(self.run, self.going_on):
             save_weights(self.run.weights_path("last"), self.task.model, about)
-            self.last = evaluated
+            self.last_epoch, self.last = epoch, evaluated
             if best:
                 save_weights(self.run.weights_path("best"), self.task.model, about)
                 self.best = evaluated
@@ -138,7 +141,8 @@ class Archive:
         Raises:
             KeyboardInterrupt: one was asked to stop, and has saved.
         """
-        save = partial(self._save, position, self._num_records, self.last, self.best)
+        kept = self.last_epoch, self.last, self.best
+        save = partial(self._save, position, self._num_records, *kept)
         every = self.recipe.train.checkpoint_seconds
         due = 0 < every <= time.monotonic() - self._saved_at
         if step == 0 or due or self.interruption.asked:
@@ -166,9 +170,9 @@ class Archive:
 
     def kept(self) -> str:
         """Where the last good weights are, in a sentence."""
-        if self.last is None:
+        if not self.last_epoch:
             return f"no epoch was finished, so {self.run.path} holds no weights"
-        return f"the weights after epoch {self.last.epoch} are in {self.run.weights_path('last')}"
+        return f"the weights after epoch {self.last_epoch} are in {self.run.weights_path('last')}"
 
     def going_on(self) -> str:
         """What the newest checkpoint is of, and how to go on from there."""
@@ -211,6 +215,7 @@ class Archive:
         self,
         position: Callable[[], Position],
         num_records: int,
+        last_epoch: int,
         last: Evaluated | None,
         best: Evaluated | None,
     ) -> None:
@@ -219,6 +224,7 @@ class Archive:
             "recipe": self.recipe.to_table(),
             "position": now.to_table(),
             "records": num_records,
+            "last_epoch": last_epoch,
             "last": None if last is None else asdict(last),
             "best": None if best is None else asdict(best),
             "state": state.numbers,

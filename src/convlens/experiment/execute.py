@@ -1,5 +1,6 @@
 """From a recipe to a run: load, build, train, test once, and keep it all."""
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from convlens.experiment.interruption import interruptible
 from convlens.experiment.memory import evaluation_shortage, is_shortage, training_shortage
 from convlens.experiment.recipe import Recipe, resolve
 from convlens.models.catalog import build
+from convlens.nn.whitening import MOST_IMAGES, fit_whitening
 from convlens.runs.checkpoint import load_weights
 from convlens.runs.lock import locked
 from convlens.runs.pair import CheckpointPair, Saved
@@ -78,7 +80,7 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
     """
     material = Material.of(recipe)
     with initial_chance(recipe):
-        model = build(recipe.model_name, recipe.model).to(material.device)
+        model = initial_model(recipe, material.splits.train)
         run = create_run(recipe.name, out)
         with locked(run.path):
             with writing(run, lambda: "name another folder with --out"):
@@ -92,6 +94,18 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
 def initial_chance(recipe: Recipe) -> AbstractContextManager[None]:
     """Inside, chance is as at the start of a training by `recipe`."""
     return reproducible(derive(recipe.train.seed, _INIT))
+
+
+def initial_model(recipe: Recipe, images: ImageSet) -> nn.Module:
+    """The network that a training by `recipe` on `images` starts with, on their device.
+
+    Weights are drawn from torch's generator; a whitening layer is computed from images that are
+    spread over the set.
+    """
+    model = build(recipe.model_name, recipe.model).to(images.images.device)
+    some = images.images[:: math.ceil(len(images) / MOST_IMAGES)]
+    fit_whitening(model, lambda: preparation(recipe.data)(some))
+    return model
 
 
 def train_into(

@@ -1,9 +1,8 @@
 """The learning-rate sweep of a recipe; it writes no run folder."""
 
 from convlens.data.catalog import load_data, split
-from convlens.experiment.execute import initial_chance, preparation, training_batches
+from convlens.experiment.execute import initial_chance, initial_model, preparation, training_batches
 from convlens.experiment.recipe import Recipe
-from convlens.models.catalog import build
 from convlens.train.finder import Sweep, sweep
 from convlens.train.optim import choose_device
 
@@ -21,5 +20,5 @@ def find_lr(
     images = split(load_data(recipe.data), recipe.data.validation).train.to(device)
     batches = training_batches(images, recipe.train, preparation(recipe.data), recipe.augment)
     with initial_chance(recipe):
-        model = build(recipe.model_name, recipe.model).to(device)
+        model = initial_model(recipe, images)
         return sweep(model, batches, recipe.train, low=low, high=high, num_steps=num_steps)

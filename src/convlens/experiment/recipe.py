@@ -142,6 +142,11 @@ def resolve(name: str, table: SettingsTable) -> Recipe:
         if (found := getattr(model, setting)) != value:
             raise ConfigError(f"model.{setting}: is {found}, but the data's is {value}")
     train = parse(TrainConfig, table.get("train", {}), section="train")
+    if train.patience and data.validation == "none":
+        raise ConfigError(
+            "train.patience: waits for a better validation accuracy, but data.validation is none",
+            fix='leave patience out, or validate: --set data.validation="held-out"',
+        )
     return Recipe(
         name=name, data=data, model_name=model_name, model=model, train=train, augment=augment
     )

@@ -20,6 +20,7 @@ from convlens.models.googlenet import GoogLeNet, GoogLeNetConfig
 from convlens.models.lenet import LeNet, LeNetConfig
 from convlens.models.nin import NiN, NiNConfig
 from convlens.models.preact_resnet import PreActResNet, PreActResNetConfig
+from convlens.models.quicknet import QuickNet, QuickNetConfig
 from convlens.models.regnet import AnyNet, AnyNetConfig
 from convlens.models.resnet import ResNet, ResNetConfig
 from convlens.models.resnext import ResNeXt, ResNeXtConfig
@@ -64,6 +65,7 @@ WIDE = Paper(ResNet, "Zagoruyko and Komodakis (2016)", resnet.torchvision_names)
 RESNEXT = Paper(ResNeXt, "Xie et al. (2016); d2l 8.6", resnext.torchvision_names)
 PREACT = Paper(PreActResNet, "He et al. (2016); d2l 8.6, exercise 4")
 DENSENET = Paper(DenseNet, "Huang et al. (2016); d2l 8.7", densenet.torchvision_names)
+QUICKNET = Paper(QuickNet, "after Jordan (2024)")
 REGNET = Paper(AnyNet, "Radosavovic et al. (2020); d2l 8.8", regnet.torchvision_names)
 
 # Blocks in each of four stages, by the number of layers: Table 1 of He et al. (2015).
@@ -295,6 +297,7 @@ MODELS: Table[ModelEntry] = _table(
         AnyNetConfig(**D2L, image_size=96, depths=(4, 6), widths=(32, 80), conv_bias=True),
         "the book's RegNetX-32",
     ),
+    ModelEntry("quicknet", QUICKNET, QuickNetConfig(), "3 convolutions on whitened images"),
 )
 
 

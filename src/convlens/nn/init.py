@@ -66,6 +66,8 @@ WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED, nn.Linear)
 def initialize(module: nn.Module, name: str) -> None:
     """Start every convolution's and linear layer's weights in `module`; biases stay.
 
+    So do weights that are frozen: they need no gradient, since they have been given.
+
     Call it when all layers are there, last in a constructor or from outside: it starts those it
     finds, and leaves alone a layer that is added or exchanged later. A module without any such
     layer is refused, since then it was called too early or on the wrong part.
@@ -83,7 +85,7 @@ def initialize(module: nn.Module, name: str) -> None:
         ConfigError: no convolution or linear layer in `module`, or one whose weight is computed.
     """
     initializer = INITIALIZERS[name]
-    layers = [part for part in module.modules() if isinstance(part, WEIGHTED)]
+    layers = [part for part in module.modules() if isinstance(part, WEIGHTED) and _learned(part)]
     if not layers:
         raise ConfigError(
             f"{type(module).__name__} holds no convolution or linear layer to initialise",
@@ -103,6 +105,10 @@ def start_when_real(layer: nn.Module, start: Callable[[nn.Module], object]) -> N
         _Pending.on(layer, start)
     else:
         start(layer)
+
+
+def _learned(layer: nn.Module) -> bool:
+    return not isinstance(layer.weight, nn.Parameter) or layer.weight.requires_grad
 
 
 def _is_lazy(layer: nn.Module) -> bool:

@@ -48,7 +48,7 @@ def draw_curves(records: list[Record], *, title: str) -> Figure:
         RunError: there is no finished epoch to draw.
     """
     evaluated = [record for record in records if record["event"] == "Evaluated"]
-    if not evaluated:
+    if not any(record["event"] in {"Evaluated", "EpochFinished"} for record in records):
         raise RunError(f"{title}: no finished epoch to draw")
     steps_per_epoch = records[0]["steps_per_epoch"]
     steps = [record for record in records if record["event"] == "StepsFinished"]
@@ -59,16 +59,12 @@ def draw_curves(records: list[Record], *, title: str) -> Figure:
     axes = figure.add_subplot()
     x = [record["epoch"] - 1 + record["step"] / steps_per_epoch for record in steps]
     _line(axes, x, [record["loss"] for record in steps], TRAIN_LOSS, "training loss")
-    marker = "o" if len(epochs) <= 30 else None
-    _line(axes, epochs, losses, VALIDATION_LOSS, f"validation loss, last {losses[-1]:.3f}", marker)
-    _line(
-        axes,
-        epochs,
-        accuracies,
-        ACCURACY,
-        f"validation accuracy, last {accuracies[-1]:.2%}".replace("%", " %"),
-        marker,
-    )
+    if evaluated:
+        marker = "o" if len(epochs) <= 30 else None
+        label = f"validation loss, last {losses[-1]:.3f}"
+        _line(axes, epochs, losses, VALIDATION_LOSS, label, marker)
+        label = f"validation accuracy, last {accuracies[-1]:.2%}".replace("%", " %")
+        _line(axes, epochs, accuracies, ACCURACY, label, marker)
     axes.set_xlabel("epoch")
     axes.set_xlim(0, 1.02 * records[0]["num_epochs"])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -6,7 +6,7 @@
         EpochStarted             also in mid-epoch, if it goes on from there
         for each step:
             StepsFinished        every `log_every` steps, and at the epoch's end
-        Evaluated                the validation images, exactly
+        Evaluated                the validation images, exactly, if there are any
         EpochFinished
         Checkpointed             the weights are safe on disk
     Stopped                      if it ends before its last epoch does
@@ -82,7 +82,7 @@ class Checkpointed:
     """Weights have been written."""
 
     epoch: int
-    best: bool  # the best validation accuracy so far
+    best: bool  # the best validation accuracy so far; without validation images always
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -33,7 +33,8 @@ from convlens.train.optim import TrainConfig
 from convlens.train.position import START, Keep, Position
 from convlens.train.task import Classification, Task
 
-Checkpoint = Callable[[Evaluated], bool]  # writes the weights; tells whether they are the best
+# Writes the weights of an epoch, counted from 1; tells whether they are the best so far.
+Checkpoint = Callable[[int, Evaluated | None], bool]
 
 
 def fit(
@@ -95,8 +96,8 @@ def run(
         if evaluated is not None:
             _tell(listeners, evaluated)
         _tell(listeners, trained)
-        if checkpoint is not None and evaluated is not None:
-            _tell(listeners, Checkpointed(epoch=epoch, best=checkpoint(evaluated)))
+        if checkpoint is not None:
+            _tell(listeners, Checkpointed(epoch=epoch, best=checkpoint(epoch, evaluated)))
         reason = task.stop(evaluated and evaluated.accuracy, trained.seconds)
         stopped = bool(reason) and not (whole and epoch == epochs)
         if stopped:

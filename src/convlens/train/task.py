@@ -176,8 +176,8 @@ class Classification(Task):
         """Why it ends: `config.time_limit` or `config.patience` is over."""
         return self.stopping.after_epoch(accuracy, epoch_seconds)
 
-    def evaluate(self) -> Evaluation:
-        """Exact averages over the validation images.
+    def evaluate(self) -> Evaluation | None:
+        """Exact averages over the validation images; None if there are none.
 
         Until the next epoch the model has the weights that were evaluated: with lookahead the slow
         ones, with an average the averaged ones.
@@ -186,7 +186,7 @@ class Classification(Task):
             self.lookahead.end_round()
         if self.average is not None:
             self.average.show()
-        return evaluate(self.model, self.validation)
+        return evaluate(self.model, self.validation) if len(self.validation.data) else None
 
     def state_dict(self) -> dict[str, dict[str, Any]]:
         """What a training needs to go on, beside the model, the optimiser, and its position.

@@ -55,6 +55,14 @@ def test_frozen_parameters_are_not_trained() -> None:
     assert trained == {id(p) for p in model.parameters() if p.requires_grad}
 
 
+def test_under_muon_a_frozen_first_layer_counts_as_the_first() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3), nn.Linear(3, 2))
+    model[0].requires_grad_(False)
+    optimizer = build_optimizer(model, TrainConfig(optimizer="muon", lr=0.1))
+    (turned,) = (group["params"] for group in optimizer.param_groups if "rounds" in group)
+    assert [id(parameter) for parameter in turned] == [id(model[1].weight)]
+
+
 def deep() -> nn.Sequential:
     torch.manual_seed(0)
     return nn.Sequential(

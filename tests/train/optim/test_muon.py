@@ -120,3 +120,21 @@ def test_the_memory_layout_of_filters_does_not_matter() -> None:
 def test_a_vector_is_no_matrix() -> None:
     with pytest.raises(AssertionError, match="two axes"):
         Muon([nn.Parameter(torch.zeros(3))], lr=0.1)
+
+
+def test_a_kept_norm_is_the_root_of_the_rows_before_each_step() -> None:
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.rand(4, 3, 2, 2) + 1)
+    before, gradient = weight.detach().clone(), torch.randn(4, 3, 2, 2)
+    weight.grad = gradient.clone()
+    Muon([weight], lr=0.1, momentum=0.0, nesterov=False, keep_norm=True).step()
+    expected = before * (2 / before.norm()) - 0.1 * orthogonal(gradient.flatten(1)).view_as(before)
+    torch.testing.assert_close(weight.detach(), expected)
+
+
+def test_the_rounds_are_as_many_as_asked_for() -> None:
+    gradient = normal(3, 4, seed=0, dtype=torch.float32)
+    weight = nn.Parameter(torch.zeros(3, 4))
+    weight.grad = gradient.clone()
+    Muon([weight], lr=1.0, momentum=0.0, nesterov=False, rounds=2).step()
+    torch.testing.assert_close(weight.detach(), -orthogonal(gradient, 2))

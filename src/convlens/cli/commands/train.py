@@ -27,6 +27,11 @@ _DATA = typer.Option(
     "class, or a .csv of path,label.",
 )
 
+_VALIDATED = {
+    "test": "validated on the test images, as the book does",
+    "none": "not validated: all training images were trained on",
+}
+
 
 def train(
     recipe: Annotated[str | None, _RECIPE] = None,
@@ -149,8 +154,8 @@ def _show(run: "Run", *, as_json: bool) -> None:
         [_row(summary)],
         title=f"{run.name}: {summary['model']}, {summary['num_parameters']:,} parameters",
     )
-    if summary["validation"]["images"] == "test":
-        say("validated on the test images, as the book does")
+    if note := _VALIDATED.get(summary["validation"]["images"]):
+        say(note)
     print(f"run folder: {run.path}")
     command = f"convlens runs show {run.name}"
     if run.path.parent != Path(options.RUNS):
@@ -162,7 +167,7 @@ def _row(summary: dict[str, Any]) -> list[str]:
     return [
         str(summary["epochs"]),
         f"{summary['train_loss']:.4f}",
-        percent(summary["validation"]["last"]["accuracy"]),
+        percent((summary["validation"]["last"] or {}).get("accuracy")),
         percent(summary["test"]["accuracy"]),
         f"{summary['seconds']:.1f}",
         f"{summary['images_per_second']:,.0f}",

@@ -35,13 +35,13 @@ def epochs_of(run: Run) -> list[dict[str, Any]]:
         if record["event"] == "Evaluated":
             evaluated[record["epoch"]] = record
         if record["event"] == "EpochFinished":
-            validation = evaluated[record["epoch"]]
+            validation = evaluated.get(record["epoch"], {})  # empty: there was none
             epochs.append(
                 {
                     "epoch": record["epoch"],
                     "train_loss": record["loss"],
-                    "validation_loss": validation["loss"],
-                    "validation_accuracy": validation["accuracy"],
+                    "validation_loss": validation.get("loss"),
+                    "validation_accuracy": validation.get("accuracy"),
                     "seconds": record["seconds"],
                     "images_per_second": record["images_per_second"],
                 }
@@ -96,6 +96,7 @@ def _label(side: Side) -> str:
 
 
 def _line(axes: Axes, rows: list[dict[str, Any]], key: str, color: str, style: Style) -> None:
+    rows = [row for row in rows if row[key] is not None]
     marker = "o" if len(rows) <= 30 else None
     axes.plot(
         [row["epoch"] for row in rows],

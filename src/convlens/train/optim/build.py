@@ -2,9 +2,11 @@
 
 Weights (parameters of two axes or more) decay; biases and the scales of norms do not. Under Muon
 the weights of the first and the last layer, biases and norms have an optimiser of their own,
-and a learning rate of their own that follows the same schedule.
+and a learning rate of their own that follows the same schedule. A first layer that is frozen
+counts as the first.
 """
 
+from collections.abc import Iterable
 from typing import Any, final
 
 import torch
@@ -18,12 +20,11 @@ Group = dict[str, Any]  # what torch calls a parameter group
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """The optimiser of all parameters of `model` that need a gradient."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    weights = [p for p in parameters if p.ndim > 1]
-    others = [p for p in parameters if p.ndim <= 1]
+    weights = [p for p in model.parameters() if p.ndim > 1]
+    others = _learned(p for p in model.parameters() if p.ndim <= 1)
     if config.optimizer != "muon":
-        return _plain(config.optimizer, config, weights, others)
-    inner, outer = weights[1:-1], [*weights[:1], *weights[1:][-1:]]
+        return _plain(config.optimizer, config, _learned(weights), others)
+    inner, outer = _learned(weights[1:-1]), _learned([*weights[:1], *weights[1:][-1:]])
     rest = _plain(config.rest, config, outer, others, ratio=config.rest_lr / config.lr)
     if not inner:
         return rest
@@ -32,6 +33,8 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
         lr=config.lr,
         momentum=config.muon_momentum,
         nesterov=config.muon_nesterov,
+        rounds=config.muon_rounds,
+        keep_norm=config.muon_keep_norm,
         weight_decay=config.weight_decay,
     )
     return Together(muon, rest)
@@ -41,6 +44,10 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
     """Give each group its share of `lr` from now on: all of it, unless the group has a `ratio`."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group.get("ratio", 1.0)
+
+
+def _learned(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    return [parameter for parameter in parameters if parameter.requires_grad]
 
 
 def _plain(

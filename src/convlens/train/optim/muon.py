@@ -45,7 +45,13 @@ def orthogonal(
 
 @final
 class Muon(torch.optim.Optimizer):
-    """`w <- (1 - lr * decay) w - lr * sqrt(max(1, rows / cols)) * orthogonal(momentum)`."""
+    """`w <- (1 - lr * decay) w - lr * sqrt(max(1, rows / cols)) * orthogonal(momentum)`.
+
+    With `keep_norm` each `w` is first brought to the length `sqrt(rows)`, so that every row's is 1
+    on average. Before a norm the length of a filter does not matter but for how far a step turns
+    it, which thus depends on `lr` alone. It is what Jordan (2024),
+    https://arxiv.org/abs/2404.00498 has in his code.
+    """
 
     def __init__(
         self,
@@ -54,10 +60,13 @@ class Muon(torch.optim.Optimizer):
         lr: float,
         momentum: float = 0.95,
         nesterov: bool = True,
+        rounds: int = ROUNDS,
+        keep_norm: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
         settings = {
-            "lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay,
+            "lr": lr, "momentum": momentum, "nesterov": nesterov, "rounds": rounds,
+            "keep_norm": keep_norm, "weight_decay": weight_decay,
         }  # fmt: skip
         super().__init__(params, settings)
         shapes = [tuple(p.shape) for group in self.param_groups for p in group["params"]]
@@ -83,5 +92,8 @@ class Muon(torch.optim.Optimizer):
         update = gradient.add(buffer, alpha=group["momentum"]) if group["nesterov"] else buffer
         matrix = update.flatten(1)
         scale = max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5
+        if group["keep_norm"]:
+            parameter.mul_(matrix.shape[0] ** 0.5 / (parameter.norm() + _TINY))
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(orthogonal(matrix).reshape(parameter.shape), alpha=-group["lr"] * scale)
+        step = orthogonal(matrix, group["rounds"]).reshape(parameter.shape)
+        parameter.add_(step, alpha=-group["lr"] * scale)

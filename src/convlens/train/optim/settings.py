@@ -38,6 +38,8 @@ class TrainConfig:
     # averages of the gradient and of its square
     muon_momentum: Fraction = 0.95  # of muon
     muon_nesterov: bool = True  # of muon
+    muon_rounds: PositiveInt = 5  # of muon: rounds that make a step nearly orthogonal
+    muon_keep_norm: bool = False  # of muon: a layer's weights have the same length at each step
     rest: Literal["sgd", "adamw"] = "sgd"  # under muon: the optimiser of the first and last layer,
     # of biases and norms
     rest_lr: PositiveFloat = 0.1  # under muon: the learning rate of the rest, at its highest

@@ -142,7 +142,7 @@ def _epoch_row(epoch: dict[str, Any]) -> list[str]:
     return [
         str(epoch["epoch"]),
         f"{epoch['train_loss']:.4f}",
-        f"{epoch['validation_loss']:.4f}",
+        "-" if epoch["validation_loss"] is None else f"{epoch['validation_loss']:.4f}",
         percent(epoch["validation_accuracy"]),
         f"{epoch['seconds']:.1f}",
         f"{epoch['images_per_second']:,.0f}",
