@@ -71,9 +71,8 @@ def page(machine: Machine, entries: Mapping[str, Entry]) -> str:
     The accuracy is the mean with the standard deviation over the seeds, times are medians of the
     turns during which nothing else ran.
     """
-    marks = [
-        _mark_row(name, mark, entries[name]) for name, mark in MARKS.items() if name in entries
-    ]
+    marked = {name: mark for name, mark in MARKS.items() if name in entries}
+    marks = [_mark_row(name, mark, entries[name]) for name, mark in marked.items()]
     nets = [_net_row(name, entry) for name, entry in entries.items() if name not in MARKS]
     lines = [f"# {machine.hardware}", "", "Made by `python -m benchmarks.board`; see README.md."]
     for title, header, rows in (
@@ -106,7 +105,7 @@ def load(numbers: Path) -> dict[str, Entry]:
         return {}
     content: dict[str, dict[str, Any]] = json.loads(numbers.read_text(encoding="utf-8"))
     return {
-        name: Entry(**{**entry, "turns": tuple(Turn(**turn) for turn in entry["turns"])})
+        name: Entry(turns=tuple(Turn(**turn) for turn in entry.pop("turns")), **entry)
         for name, entry in content.items()
     }
 

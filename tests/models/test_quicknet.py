@@ -46,8 +46,8 @@ def test_the_whitening_is_frozen_and_keeps_its_kernels_whatever_the_initialiser(
 @pytest.mark.parametrize("pool", ["first", "last"])
 def test_a_pooling_comes_before_norm_and_activation(pool: str) -> None:
     model = build("quicknet", configure("quicknet", {"pool": pool, "depths": [1, 3]}))
-    stage = model.body.stage2  # type: ignore[union-attr]
-    units = [stage.first, *stage.rest]
+    stage = model.get_submodule("body.stage2")
+    units = [stage.get_submodule("first"), *stage.get_submodule("rest").children()]
     pooled = [[name for name, _ in unit.named_children()] for unit in units]
     assert pooled.pop(0 if pool == "first" else -1) == ["conv", "pool", "norm", "activation"]
     assert pooled == [["conv", "norm", "activation"]] * 2

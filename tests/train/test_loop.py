@@ -354,8 +354,8 @@ def test_after_a_divergence_nothing_more_is_told_and_nothing_kept(small_splits: 
     events: list[Event] = []
     kept: list[int] = []
 
-    def keep(_: int, evaluated: Evaluated | None) -> bool:
-        kept.append(evaluated.epoch)
+    def keep(epoch: int, _: Evaluated | None) -> bool:
+        kept.append(epoch)
         return True
 
     with pytest.raises(Diverged):

@@ -94,7 +94,8 @@ def test_a_classification_is_a_model_with_images_and_settings(
     expected = nn.functional.cross_entropy(model(batches[0][0]), batches[0][1])
     torch.testing.assert_close(task.loss(batches[0]), expected)
     again = evaluate(model, validation)
-    assert (task.evaluate().loss, task.evaluate().num_correct) == (again.loss, again.num_correct)
+    found = evaluated(task)
+    assert (found.loss, found.num_correct) == (again.loss, again.num_correct)
 
 
 def small_network() -> nn.Sequential:
@@ -165,12 +166,19 @@ def test_without_a_clip_the_gradient_is_left(small_splits: Splits) -> None:
     assert torch.equal(lengths(task), before)
 
 
+def evaluated(task: Classification) -> Evaluation:
+    """What the task makes of its validation images, which it has."""
+    found = task.evaluate()
+    assert found is not None
+    return found
+
+
 def test_smoothed_labels_are_trained_on_and_not_validated_on(small_splits: Splits) -> None:
     task = classification(small_splits, TrainConfig(label_smoothing=0.2))
     x, y = next(iter(task.epoch(1)))
     expected = nn.functional.cross_entropy(task.model(x), y, label_smoothing=0.2)
     torch.testing.assert_close(task.loss((x, y)), expected)
-    assert task.evaluate().loss == evaluate(task.model, task.validation).loss
+    assert evaluated(task).loss == evaluate(task.model, task.validation).loss
 
 
 def test_the_average_is_evaluated_and_training_goes_on_from_the_weights(
@@ -181,7 +189,7 @@ def test_the_average_is_evaluated_and_training_goes_on_from_the_weights(
     plain = classification(small_splits, config)
     found, expected = parameters_after(averaged, 3), parameters_after(plain, 3)
     assert not any(map(torch.equal, found, expected))
-    assert averaged.evaluate().loss == evaluate(averaged.model, averaged.validation).loss
+    assert evaluated(averaged).loss == evaluate(averaged.model, averaged.validation).loss
     assert averaged.average is not None
     averaged.average.hide()
     assert all(map(torch.equal, [p.detach() for p in averaged.model.parameters()], expected))

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.board.table import MARKS, Entry, Mark, load, page, save
 from benchmarks.board.turn import BUSY, Turn
 from benchmarks.measure import Machine
+from convlens.experiment.recipe import shipped_recipes
 
 MACHINE = Machine(
     cpu="AMD EPYC", cores=2, capability="AVX2", threads=2, system="Linux x86_64",
@@ -77,6 +78,4 @@ def test_new_entries_replace_their_like_and_leave_the_rest(tmp_path: Path) -> No
 
 
 def test_every_mark_has_a_shipped_recipe_of_its_name() -> None:
-    from convlens.experiment.recipe import shipped_recipes
-
     assert set(MARKS) <= set(shipped_recipes())
