@@ -211,6 +211,15 @@ def test_a_finished_run_is_refused_with_what_to_type(small_folder: Path, tmp_pat
     assert left(run) == before
 
 
+def test_one_that_was_stopped_early_is_refused_with_the_reason(
+    small_folder: Path, tmp_path: Path
+) -> None:
+    run = execute(recipe(small_folder, time_limit=1e-9), out=tmp_path)
+    with pytest.raises(RunError, match="after 1 epochs: 1e-09 seconds of training are over") as e:
+        resume_run(run)
+    assert e.value.fix.endswith("--set train.patience=0 --set train.time_limit=0")
+
+
 def test_a_diverged_run_is_refused(small_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConvLensError):
         execute(recipe(small_folder, lr=1e9), out=tmp_path)

@@ -24,6 +24,7 @@ from convlens.train.events import (
     Event,
     FitFinished,
     FitStarted,
+    Stopped,
 )
 from convlens.train.position import START, Position, told
 from convlens.train.state import State, capture, restore
@@ -69,6 +70,7 @@ class Archive:
         self.best: Evaluated | None = None
         self.epochs: list[EpochFinished] = []
         self.seconds: float | None = None
+        self.stopped: str | None = None  # why it ended before its last epoch did
         self.evaluating = False  # no step is under way
         self._num_records = 0
         self._saved_at = time.monotonic()  # seconds
@@ -99,6 +101,8 @@ class Archive:
             if record["event"] == "EpochFinished":
                 fields = {key: value for key, value in record.items() if key != "event"}
                 self.epochs.append(EpochFinished(**fields))
+            if record["event"] == "Stopped":
+                self.stopped = record["reason"]
         return self.start
 
     def listen(self, event: Event) -> None:
@@ -113,6 +117,8 @@ class Archive:
         self._num_records += 1
         if isinstance(event, EpochFinished):
             self.epochs.append(event)
+        if isinstance(event, Stopped):
+            self.stopped = event.reason
         if isinstance(event, FitFinished):
             self.seconds = event.seconds
 
@@ -187,6 +193,7 @@ class Archive:
             "model": self.recipe.model_name,
             "num_parameters": num_parameters(self.task.model),
             "epochs": len(self.epochs),
+            "stopped": self.stopped,
             "validation": {
                 "images": self.recipe.data.validation,
                 "last": _validation(self.last),

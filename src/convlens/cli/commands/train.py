@@ -149,6 +149,8 @@ def _show(run: "Run", *, as_json: bool) -> None:
         [_row(summary)],
         title=f"{run.name}: {summary['model']}, {summary['num_parameters']:,} parameters",
     )
+    if summary["stopped"]:
+        print(f"stopped early: {summary['stopped']}")
     if summary["validation"]["images"] == "test":
         say("validated on the test images, as the book does")
     print(f"run folder: {run.path}")
