@@ -187,6 +187,19 @@ def test_a_changed_recipe_is_refused(tmp_path: Path, small_splits: Splits) -> No
         other.go_on(other.pair.newest())
 
 
+def test_a_setting_that_was_added_since_is_at_its_default_and_no_change(
+    tmp_path: Path, small_splits: Splits
+) -> None:
+    some = archive(tmp_path, small_splits)
+    some.listen(STARTED)
+    some.keep(0, at(0, epoch=2))
+    other = archive(tmp_path, small_splits)
+    saved = other.pair.newest()
+    assert saved is not None
+    del saved.note["recipe"]["train"]["patience"]
+    assert other.go_on(saved).epoch == 2
+
+
 def test_a_finished_run_keeps_no_checkpoint(tmp_path: Path, small_splits: Splits) -> None:
     some = archive(tmp_path, small_splits)
     some.listen(STARTED)

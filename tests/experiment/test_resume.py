@@ -145,6 +145,17 @@ def test_slow_and_averaged_weights_and_augmentation_go_on_too(
     assert left(run) == expected
 
 
+def test_a_run_on_data_in_a_relative_folder_goes_on_from_any_folder(
+    small_folder: Path, tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small_folder.parent)
+    run = stopped(recipe(Path(small_folder.name)), tmp_path, stop_at(StepsFinished, 2))
+    monkeypatch.chdir(tmp_path)
+    assert run.read_recipe()["data"]["folder"] == str(small_folder)
+    resume_run(run)
+    assert left(run) == whole
+
+
 def test_it_is_told_where_it_goes_on_and_the_place_is_kept(
     small_folder: Path, tmp_path: Path
 ) -> None:

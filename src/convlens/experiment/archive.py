@@ -1,6 +1,5 @@
 """A training into its run folder: each event, the weights, checkpoints, how it ended."""
 
-import json
 import shlex
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -11,7 +10,7 @@ from typing import Any, final
 
 from convlens.core.errors import RunError
 from convlens.experiment.interruption import Interruption
-from convlens.experiment.recipe import Recipe
+from convlens.experiment.recipe import Recipe, resolve
 from convlens.models.catalog import num_parameters
 from convlens.runs.checkpoint import save_weights
 from convlens.runs.pair import CheckpointPair, Saved
@@ -84,7 +83,7 @@ class Archive:
         """
         note: Mapping[str, Any] = {"records": 0} if saved is None else saved.note
         if saved is not None:
-            if note["recipe"] != _as_json(self.recipe.to_table()):
+            if resolve(self.recipe.name, note["recipe"]) != self.recipe:
                 raise RunError(
                     f"{self.run.path}: recipe.toml has changed since {saved.name} was written",
                     fix="change it back, or train anew: "
@@ -234,10 +233,6 @@ class Archive:
             self.run.sync_records()  # on disk there are never fewer than the checkpoint counts on
             self.pair.write(state.tensors, note)
         self.saved, self._saved_at = now, time.monotonic()
-
-
-def _as_json(table: Mapping[str, Any]) -> Any:
-    return json.loads(json.dumps(table))
 
 
 def _evaluated(table: Mapping[str, Any] | None) -> Evaluated | None:
