@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.benchmark import Grid, Report
 from benchmarks.measure import Machine
 from benchmarks.pipe import ROOT
+from convlens.core.files import write_whole
 from convlens.report.figures import save_picture
 
 FOLDER = ROOT / "benchmarks" / "results"
@@ -126,6 +127,4 @@ def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write(path: Path, text: str) -> None:
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
+    write_whole(path, lambda stream: stream.write(text.encode()))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from convlens.core.errors import DataError
-from convlens.data.cache import cache_folder, locked, made, write_whole
+from convlens.data.cache import cache_folder, keep, locked, made
 
 
 def test_the_variable_names_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_cache_that_cannot_be_made_says_how_to_move_it(tmp_path: Path) -> None
     (tmp_path / "file").write_text("in the way")
     for work in (
         lambda: made(tmp_path / "file" / "cache"),
-        lambda: write_whole(tmp_path / "nowhere" / "a", lambda stream: stream.write(b"a")),
+        lambda: keep(tmp_path / "nowhere" / "a", lambda stream: stream.write(b"a")),
         lambda: locked(tmp_path / "nowhere").__enter__(),
     ):
         with pytest.raises(DataError, match="cannot be written") as error:
@@ -50,9 +50,9 @@ def test_a_file_is_the_old_one_until_the_new_one_is_whole(tmp_path: Path) -> Non
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_whole(path, fail)
+        keep(path, fail)
     assert path.read_bytes() == b"old"
-    write_whole(path, lambda stream: stream.write(b"new"))
+    keep(path, lambda stream: stream.write(b"new"))
     assert path.read_bytes() == b"new"
     assert [path] == list(tmp_path.iterdir())
 

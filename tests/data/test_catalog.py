@@ -183,6 +183,20 @@ def test_what_a_recipe_says_of_its_data_stays() -> None:
     assert settle(said, frozenset({"name", "image_size", "mean", "std"})) == said
 
 
+def test_the_folder_of_a_data_set_becomes_absolute_as_that_of_own_images_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for said, kept in (("here", "here"), ("~/mine", "home/mine"), (str(tmp_path / "a"), "a")):
+        found = settle(DataConfig(folder=said), frozenset({"folder"}))
+        assert found.folder == str(tmp_path / kept)
+        assert settle(found, frozenset({"folder"})) == found
+    assert settle(DataConfig(), frozenset()).folder is None
+    with pytest.raises(ConfigError, match=r"^data\.folder: ~nobody-here/x is in the home of"):
+        settle(DataConfig(folder="~nobody-here/x"), frozenset({"folder"}))
+
+
 @pytest.mark.parametrize("setting", ["channels", "classes"])
 def test_channels_and_classes_can_be_set_of_own_images_only(setting: str) -> None:
     with pytest.raises(ConfigError, match=rf"^data\.{setting}: mnist has its own"):

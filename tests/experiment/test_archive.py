@@ -20,7 +20,7 @@ from convlens.experiment.recipe import Recipe, load_recipe
 from convlens.models.catalog import build
 from convlens.runs.pair import CheckpointPair
 from convlens.runs.store import RUNS_FOLDER, Run
-from convlens.train.events import EpochStarted, Evaluated, FitStarted
+from convlens.train.events import EpochStarted, Evaluated, FitStarted, Stopped
 from convlens.train.position import Position
 from convlens.train.task import Classification
 
@@ -162,6 +162,22 @@ def test_what_was_kept_comes_back(tmp_path: Path, small_splits: Splits) -> None:
     assert other.run.records() == told
 
 
+def test_why_a_training_was_stopped_is_in_its_summary_also_when_it_is_taken_up(
+    tmp_path: Path, small_splits: Splits
+) -> None:
+    some = archive(tmp_path, small_splits)
+    some.listen(STARTED)
+    some.keep(1, at(1))
+    some.finish("interrupted")
+    assert some.run.summary()["stopped"] is None
+    some.listen(Stopped(epoch=1, reason="60 seconds of training are over"))
+    some.keep(0, at(0, epoch=3))
+    again = archive(tmp_path, small_splits)
+    again.go_on(again.pair.newest())
+    again.finish("finished")
+    assert again.run.summary()["stopped"] == "60 seconds of training are over"
+
+
 def test_a_changed_recipe_is_refused(tmp_path: Path, small_splits: Splits) -> None:
     some = archive(tmp_path, small_splits)
     some.listen(STARTED)
@@ -169,6 +185,19 @@ def test_a_changed_recipe_is_refused(tmp_path: Path, small_splits: Splits) -> No
     other = archive(tmp_path, small_splits, recipe(30))
     with pytest.raises(RunError, match=r"recipe\.toml has changed since checkpoint-a"):
         other.go_on(other.pair.newest())
+
+
+def test_a_setting_that_was_added_since_is_at_its_default_and_no_change(
+    tmp_path: Path, small_splits: Splits
+) -> None:
+    some = archive(tmp_path, small_splits)
+    some.listen(STARTED)
+    some.keep(0, at(0, epoch=2))
+    other = archive(tmp_path, small_splits)
+    saved = other.pair.newest()
+    assert saved is not None
+    del saved.note["recipe"]["train"]["patience"]
+    assert other.go_on(saved).epoch == 2
 
 
 def test_a_finished_run_keeps_no_checkpoint(tmp_path: Path, small_splits: Splits) -> None:

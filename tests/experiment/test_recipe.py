@@ -85,7 +85,9 @@ tables = st.builds(
         optional={
             "image_size": st.integers(1, 500),
             "mean": st.lists(st.floats(0, 1), max_size=3),
-            "folder": st.text(st.characters(exclude_categories=["Cs"]), max_size=9),
+            "folder": st.text(
+                st.characters(exclude_categories=["Cs"], exclude_characters="~"), max_size=9
+            ),
         },
     ),
 )

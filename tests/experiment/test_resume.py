@@ -145,6 +145,17 @@ def test_slow_and_averaged_weights_and_augmentation_go_on_too(
     assert left(run) == expected
 
 
+def test_a_run_on_data_in_a_relative_folder_goes_on_from_any_folder(
+    small_folder: Path, tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small_folder.parent)
+    run = stopped(recipe(Path(small_folder.name)), tmp_path, stop_at(StepsFinished, 2))
+    monkeypatch.chdir(tmp_path)
+    assert run.read_recipe()["data"]["folder"] == str(small_folder)
+    resume_run(run)
+    assert left(run) == whole
+
+
 def test_it_is_told_where_it_goes_on_and_the_place_is_kept(
     small_folder: Path, tmp_path: Path
 ) -> None:
@@ -209,6 +220,15 @@ def test_a_finished_run_is_refused_with_what_to_type(small_folder: Path, tmp_pat
         resume_run(run)
     assert f"convlens train {run.path / 'recipe.toml'} --epochs 2" in error.value.fix
     assert left(run) == before
+
+
+def test_one_that_was_stopped_early_is_refused_with_the_reason(
+    small_folder: Path, tmp_path: Path
+) -> None:
+    run = execute(recipe(small_folder, time_limit=1e-9), out=tmp_path)
+    with pytest.raises(RunError, match="after 1 epochs: 1e-09 seconds of training are over") as e:
+        resume_run(run)
+    assert e.value.fix.endswith("--set train.patience=0 --set train.time_limit=0")
 
 
 def test_a_diverged_run_is_refused(small_folder: Path, tmp_path: Path) -> None:

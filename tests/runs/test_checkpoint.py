@@ -1,6 +1,7 @@
 """Weights come back bit for bit, or the model stays as it was."""
 
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,33 @@ def test_another_models_weights_are_refused_and_the_model_is_unchanged(
     safetensors.torch.save_file(change(small(seed=1).state_dict()), path)
     with pytest.raises(RunError, match=rf"a\.safetensors: weights of another model: .*{message}"):
         load_weights(path, model)
+    assert state(model) == before
+
+
+def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return tensors | {"2.weight": tensors["2.weight"].half()}
+
+
+def doubled(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.double() for name, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (halved, r"2\.weight is float16, the model's is float32$"),
+        (doubled, r"0\.bias is float64, the model's is float32; .*; and 6 more$"),
+    ],
+)
+def test_weights_of_another_type_are_refused_and_the_model_is_unchanged(
+    tmp_path: Path, change: Callable[[dict[str, Tensor]], dict[str, Tensor]], message: str
+) -> None:
+    path, model = tmp_path / "a.safetensors", small(seed=2)
+    before = state(model)
+    safetensors.torch.save_file(change(small(seed=1).state_dict()), path)
+    with pytest.raises(RunError) as error:
+        load_weights(path, model)
+    assert re.search(f"weights of another type: {message}", error.value.what)
     assert state(model) == before
 
 

@@ -1,13 +1,11 @@
 """Run folders: files are whole or not at all, numbers are never given twice."""
 
 import json
-import os
-import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,53 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convlens.core.errors import RunError
-from convlens.runs.store import Run, create_run, list_runs, open_run, write_whole
+from convlens.runs.store import Run, create_run, list_runs, open_run
 
 
 def make_runs(root: Path, *names: str) -> None:
     for name in names:
         (root / name).mkdir(parents=True)
         Run(root / name).write_recipe({"train": {"lr": 0.1}})
-
-
-def test_a_file_is_written_whole(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    write_whole(path, lambda stream: stream.write(b"old"))
-    write_whole(path, lambda stream: stream.write(b"new"))
-    assert path.read_bytes() == b"new"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("old", [None, b"old"])
-@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
-def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(
-    tmp_path: Path, old: bytes | None, error: type[BaseException]
-) -> None:
-    path = tmp_path / "a.json"
-    if old is not None:
-        path.write_bytes(old)
-
-    def fail(stream: BinaryIO) -> None:
-        stream.write(b"half of the n")
-        stream.flush()
-        assert (path.read_bytes() if path.exists() else None) == old
-        raise error("no space")
-
-    with pytest.raises(error):
-        write_whole(path, fail)
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == (
-        {"a.json": old} if old is not None else {}
-    )
-
-
-@pytest.mark.parametrize("umask", [0o022, 0o027])
-def test_a_file_may_be_read_by_whom_the_user_lets(tmp_path: Path, umask: int) -> None:
-    before = os.umask(umask)
-    try:
-        write_whole(tmp_path / "a", lambda stream: stream.write(b""))
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o666 & ~umask
 
 
 @given(st.sets(st.integers(1, 1_000), max_size=5))
@@ -211,17 +169,11 @@ def test_arrays_that_would_need_pickle_are_refused_and_nothing_is_left(tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
-    def killed(stream: BinaryIO) -> None:
-        stream.write(b"half")
-        (left,) = tmp_path.glob(".a.json.*")
-        (tmp_path / left.name.replace(".a.json.", ".a.json.x")).write_bytes(b"half")
-
-    write_whole(tmp_path / "a.json", killed)
-    (tmp_path / ".hidden").touch()
-    assert len(list(tmp_path.iterdir())) == 3
+def test_what_killed_writers_left_in_the_folder_is_swept(tmp_path: Path) -> None:
+    (tmp_path / ".recipe.toml.abc.part").touch()
+    (tmp_path / "recipe.toml").touch()
     Run(tmp_path).sweep()
-    assert {path.name for path in tmp_path.iterdir()} == {"a.json", ".hidden"}
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.toml"]
 
 
 def test_records_can_be_cut(tmp_path: Path) -> None:

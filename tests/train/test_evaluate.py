@@ -116,3 +116,14 @@ def test_the_order_of_the_images_does_not_matter(order: list[int]) -> None:
     found, expected = measure(logits[order], labels[order]), measure(logits, labels)
     assert found.loss == pytest.approx(expected.loss, rel=1e-14)
     assert found.num_correct == expected.num_correct
+    assert torch.equal(found.confusion, expected.confusion)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1))
+def test_the_confusion_counts_each_image_where_it_belongs(pairs: list[tuple[int, int]]) -> None:
+    labels, predicted = (torch.tensor(column) for column in zip(*pairs, strict=True))
+    result = measure(torch.eye(3)[predicted], labels)
+    for true in range(3):
+        for taken in range(3):
+            assert result.confusion[true, taken] == pairs.count((true, taken))
+    assert result.confusion.trace() == result.num_correct

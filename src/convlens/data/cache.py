@@ -7,7 +7,6 @@ any time: all of it can be fetched or made again.
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from convlens.core.errors import DataError
+from convlens.core.files import write_whole
 
 VARIABLE = "CONVLENS_CACHE"
 _POLL_SECONDS = 0.1
@@ -55,21 +55,14 @@ def unwritable(path: Path, error: OSError) -> DataError:
     )
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file by `write(stream)` so that `path` is the old file or the new, never half.
+def keep(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file of the cache by `write(stream)`, whole or not at all.
 
     Raises:
         DataError: it cannot be written.
     """
     try:
-        temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-        try:
-            with temporary.open("wb") as stream:
-                write(stream)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_whole(path, write)
     except OSError as error:
         raise unwritable(path, error) from None
 

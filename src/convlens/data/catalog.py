@@ -143,13 +143,13 @@ def nature(config: DataConfig) -> Nature:
 
 
 def settle(config: DataConfig, given: frozenset[str]) -> DataConfig:
-    """`config` with every setting that was not `given` as the data have it.
+    """`config` with every setting that was not `given` as the data have it, and the path absolute.
 
     Of own images that means to look at them, unless everything was given.
 
     Raises:
         UnknownName: no data set of that name.
-        ConfigError: a setting that only own images have.
+        ConfigError: a setting that only own images have, or a folder in nobody's home.
         DataError: own images that cannot be used.
     """
     if config.name == OWN:
@@ -158,6 +158,8 @@ def settle(config: DataConfig, given: frozenset[str]) -> DataConfig:
     for setting in ("channels", "classes"):
         if setting in given:
             raise ConfigError(f"data.{setting}: {config.name} has its own; this is of own images")
+    if config.folder is not None:
+        config = replace(config, folder=str(home_opened(config.folder).absolute()))
     if "image_size" not in given:
         config = replace(config, image_size=entry.image_size)
     if "mean" not in given:

@@ -1,6 +1,5 @@
 """A training into its run folder: each event, the weights, checkpoints, how it ended."""
 
-import json
 import shlex
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -11,7 +10,7 @@ from typing import Any, final
 
 from convlens.core.errors import RunError
 from convlens.experiment.interruption import Interruption
-from convlens.experiment.recipe import Recipe
+from convlens.experiment.recipe import Recipe, resolve
 from convlens.models.catalog import num_parameters
 from convlens.runs.checkpoint import save_weights
 from convlens.runs.pair import CheckpointPair, Saved
@@ -24,6 +23,7 @@ from convlens.train.events import (
     Event,
     FitFinished,
     FitStarted,
+    Stopped,
 )
 from convlens.train.position import START, Position, told
 from convlens.train.state import State, capture, restore
@@ -70,6 +70,7 @@ class Archive:
         self.best: Evaluated | None = None
         self.epochs: list[EpochFinished] = []
         self.seconds: float | None = None
+        self.stopped: str | None = None  # why it ended before its last epoch did
         self.evaluating = False  # no step is under way
         self._num_records = 0
         self._saved_at = time.monotonic()  # seconds
@@ -83,7 +84,7 @@ class Archive:
         """
         note: Mapping[str, Any] = {"records": 0} if saved is None else saved.note
         if saved is not None:
-            if note["recipe"] != _as_json(self.recipe.to_table()):
+            if resolve(self.recipe.name, note["recipe"]) != self.recipe:
                 raise RunError(
                     f"{self.run.path}: recipe.toml has changed since {saved.name} was written",
                     fix="change it back, or train anew: "
@@ -101,6 +102,8 @@ class Archive:
             if record["event"] == "EpochFinished":
                 fields = {key: value for key, value in record.items() if key != "event"}
                 self.epochs.append(EpochFinished(**fields))
+            if record["event"] == "Stopped":
+                self.stopped = record["reason"]
         return self.start
 
     def listen(self, event: Event) -> None:
@@ -115,6 +118,8 @@ class Archive:
         self._num_records += 1
         if isinstance(event, EpochFinished):
             self.epochs.append(event)
+        if isinstance(event, Stopped):
+            self.stopped = event.reason
         if isinstance(event, FitFinished):
             self.seconds = event.seconds
 
@@ -191,6 +196,7 @@ class Archive:
             "model": self.recipe.model_name,
             "num_parameters": num_parameters(self.task.model),
             "epochs": len(self.epochs),
+            "stopped": self.stopped,
             "validation": {
                 "images": self.recipe.data.validation,
                 "last": _validation(self.last),
@@ -233,10 +239,6 @@ class Archive:
             self.run.sync_records()  # on disk there are never fewer than the checkpoint counts on
             self.pair.write(state.tensors, note)
         self.saved, self._saved_at = now, time.monotonic()
-
-
-def _as_json(table: Mapping[str, Any]) -> Any:
-    return json.loads(json.dumps(table))
 
 
 def _evaluated(table: Mapping[str, Any] | None) -> Evaluated | None:

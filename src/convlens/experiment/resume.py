@@ -79,6 +79,12 @@ def _refuse_ended(run: Run, pair: CheckpointPair) -> None:
     if summary["status"] == "finished":
         pair.remove()  # which a process that was killed on its last line has not done
         epochs = summary["epochs"]
+        if summary.get("stopped"):
+            raise RunError(
+                f"{run.name} has finished after {epochs} epochs: {summary['stopped']}",
+                fix="to train longer, begin anew without a limit: "
+                f"{again} --set train.patience=0 --set train.time_limit=0",
+            )
         raise RunError(
             f"{run.name} has finished: {epochs} epochs were asked for, and taken",
             fix=f"to train longer, begin anew: {again} --epochs {2 * epochs}",

@@ -16,10 +16,11 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from convlens.core.errors import ConfigError, RunError
+from convlens.core.files import write_whole
 from convlens.core.shapes import Pixels
 from convlens.data.image_set import ImageSet
 from convlens.runs.record import Record
-from convlens.runs.store import Run, write_whole
+from convlens.runs.store import Run
 
 # Okabe and Ito's, which stay apart for colour-blind eyes.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")

@@ -17,7 +17,7 @@ from typing import Literal, assert_never
 from matplotlib.figure import Figure
 
 from convlens.core.errors import ConfigError
-from convlens.runs.store import write_whole
+from convlens.core.files import write_whole
 
 Verdict = Literal["good", "partly", "wrong"]  # how a cell or a paragraph is marked
 MARKS: dict[Verdict, str] = {"good": "✓", "partly": "~", "wrong": "✗"}  # also without colours

@@ -22,8 +22,8 @@ def load_weights(path: Path, model: nn.Module) -> dict[str, Any]:
     """Put the weights at `path` into `model`; gives back what was saved about them.
 
     Raises:
-        RunError: the file is missing or damaged, or the weights are another model's; then
-            the model is unchanged.
+        RunError: the file is missing or damaged, or the weights are another model's or numbers
+            of another type, which would be rounded; then the model is unchanged.
     """
     try:
         tensors, about = read_sealed(path, required=False)
@@ -43,6 +43,23 @@ def _refuse_others(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str,
         if found[name].shape != wanted[name].shape
     ]
     if differences:
-        first = "; ".join(sorted(differences)[:3])
-        more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
-        raise RunError(f"{path}: weights of another model: {first}{more}")
+        raise RunError(f"{path}: weights of another model: {_first(differences)}")
+    types = [
+        f"{name} is {_type(found[name])}, the model's is {_type(wanted[name])}"
+        for name in wanted
+        if found[name].dtype != wanted[name].dtype
+    ]
+    if types:
+        raise RunError(
+            f"{path}: weights of another type: {_first(types)}",
+            fix="convert them to the model's types and save them again: tensor.to(dtype)",
+        )
+
+
+def _first(differences: list[str]) -> str:
+    more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
+    return "; ".join(sorted(differences)[:3]) + more
+
+
+def _type(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

@@ -17,7 +17,7 @@ import safetensors.torch
 from torch import Tensor
 
 from convlens.core.errors import RunError
-from convlens.runs.store import write_whole
+from convlens.core.files import write_whole
 
 _UNSEALED = "0" * 64
 

@@ -16,40 +16,21 @@ Every file is written whole or not at all, so a killed process leaves a readable
 """
 
 import json
-import os
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convlens.core.config import SettingsTable, read_toml, write_toml
 from convlens.core.errors import ConfigError, RunError
+from convlens.core.files import sweep, write_whole
 from convlens.core.names import natural_key, suggestion
 from convlens.runs import record
 
 RUNS_FOLDER = Path("runs")
-_PART = ".part"  # ends the names of files that are being written
-
-
-def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file by `write(stream)` so that `path` is the old file or the new, never half."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)  # mkstemp's own mode is for secrets
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +97,7 @@ class Run:
 
     def sweep(self) -> None:
         """Remove what writers that were killed left half written; nobody may be writing."""
-        for path in self.path.glob(f".*{_PART}"):
-            path.unlink(missing_ok=True)
+        sweep(self.path)
 
     def append_record(self, event: str, fields: Mapping[str, Any]) -> None:
         """Add a line to metrics.jsonl."""

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own name for it
-from torch import nn
+from jaxtyping import Int64
+from torch import Tensor, nn
 
 from convlens.core.shapes import Labels, Logits
 from convlens.data.batches import Batches
@@ -21,6 +22,7 @@ class Evaluation:
     num_correct: int
     num_images: int
     seconds: float
+    confusion: Int64[Tensor, "true predicted"] = field(compare=False, repr=False)  # images
 
     @property
     def accuracy(self) -> float:
@@ -63,4 +65,17 @@ def measure(logits: Logits, labels: Labels, seconds: float = 0.0) -> Evaluation:
         num_correct=int((logits.argmax(1) == labels).sum()),
         num_images=len(labels),
         seconds=seconds,
+        confusion=confusion(logits, labels),
     )
+
+
+def confusion(logits: Logits, labels: Labels) -> Int64[Tensor, "true predicted"]:
+    """How many images of the class of the row were taken for the class of the column.
+
+    >>> confusion(torch.tensor([[2.0, 1.0], [0.0, 3.0], [1.0, 2.0]]), torch.tensor([0, 0, 1]))
+    tensor([[1, 1],
+            [0, 1]])
+    """
+    num_classes = logits.shape[1]
+    pairs = labels.cpu() * num_classes + logits.argmax(1).cpu()
+    return pairs.bincount(minlength=num_classes**2).view(num_classes, num_classes)

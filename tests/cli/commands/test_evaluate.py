@@ -1,5 +1,6 @@
 """`convlens evaluate`, as a user meets it."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -25,6 +26,20 @@ def test_a_run_is_found_by_name_and_the_table_is_for_people(
     assert result.code == 0
     assert "of 100)" in result.out
     assert "best weights" in result.out
+
+
+def test_each_class_is_counted_and_the_counts_add_up(convlens: Convlens, trained: Path) -> None:
+    found = convlens("evaluate", trained, "--json").json
+    classes = found["by_class"]
+    assert [each["class"] for each in classes] == found["classes"]
+    assert sum(each["num_images"] for each in classes) == found["num_images"]
+    assert sum(each["num_correct"] for each in classes) == found["num_correct"]
+    for each in classes:
+        assert each["accuracy"] == each["num_correct"] / each["num_images"]
+        assert each["num_taken"] <= each["num_images"] - each["num_correct"]
+    worst = min(classes, key=lambda each: each["accuracy"])
+    line = f"{worst['class']} .* {worst['taken_for']} \\({worst['num_taken']}\\)"
+    assert re.search(line, convlens("evaluate", trained).out)
 
 
 def test_other_data_can_be_named(convlens: Convlens, trained: Path, tmp_path: Path) -> None:

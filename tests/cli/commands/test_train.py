@@ -26,6 +26,18 @@ def test_a_training_ends_with_numbers_the_folder_and_the_next_command(
     assert f"next:       convlens runs show lenet-1 --out {tmp_path}" in result.out
     assert "epoch 1/1" in result.err
     assert "validated on the test images, as the book does" in result.err
+    assert "stopped early" not in result.out
+
+
+def test_one_that_is_stopped_early_says_why_and_so_does_its_folder(
+    convlens: Convlens, small_recipe: Sequence[str], tmp_path: Path
+) -> None:
+    why = "1e-09 seconds of training are over"
+    limit = ("--time-limit", "1e-9", "--quiet", "--out", tmp_path)
+    result = convlens("train", "lenet", *small_recipe, *limit)
+    assert f"stopped early: {why}" in result.out
+    shown = convlens("runs", "show", tmp_path / "lenet-1")
+    assert f"stopped early  {why}" in shown.out
 
 
 def test_json_is_one_object_on_stdout_and_lines_on_stderr(

@@ -105,6 +105,14 @@ def test_an_unfinished_run_is_said_to_be_unfinished(tmp_path: Path) -> None:
     assert "416,520 MACs" in text  # the rest is there
 
 
+def test_a_run_that_was_stopped_early_says_why(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "lenet-1", epochs=1)
+    assert "stopped early" not in page_of([run], tmp_path)[0]
+    run.write_json("summary.json", {**run.summary(), "stopped": "10 seconds are over"})
+    html, _ = page_of([run], tmp_path)
+    assert "<td>stopped early</td><td>10 seconds are over</td>" in html
+
+
 def test_images_that_are_not_those_that_were_tested_are_not_shown(
     small_folder: Path, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ def test_scores_are_counted_from_the_answers(answers: list[tuple[int, int]]) -> 
         of = sum(label == score.label for label, _ in answers)
         taken = sum(predicted == score.label for _, predicted in answers)
         assert score.num_images == of
+        assert score.num_correct == right
         assert score.recall == (right / of if of else None)
         assert score.precision == (right / taken if taken else None)
         wrong = [p for label, p in answers if label == score.label != p]

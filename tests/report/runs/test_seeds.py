@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from convlens.report.runs.seeds import (
     Spread,
     gap,
+    holm,
     incomplete_beta,
     share_interval,
     spread,
@@ -104,6 +105,51 @@ def test_no_spread_means_no_interval() -> None:
     same = gap(spread([0.9, 0.9]), spread([0.9, 0.9, 0.9]))
     assert same is not None
     assert not same.seen
+
+
+def test_the_p_value_is_welchs() -> None:
+    """The p-value of scipy 1.17.1 for the same two samples."""
+    first = spread([0.9101, 0.9123, 0.9087, 0.9110])
+    found = gap(first, spread([0.9152, 0.9139, 0.9208]))
+    assert found is not None
+    assert found.p_value == pytest.approx(0.08812436469240116)
+    same = gap(first, first)
+    assert same is not None and same.p_value == 1
+    flat = gap(spread([0.9, 0.9]), spread([0.9, 0.9]))
+    assert flat is not None and flat.p_value == 1
+
+
+@settings(max_examples=40)
+@given(accuracies, accuracies, st.floats(0.5, 0.999))
+def test_0_is_outside_the_bounds_where_the_p_value_is_small(
+    a: list[float], b: list[float], confidence: float
+) -> None:
+    found = gap(spread(a), spread(b))
+    if found is not None and abs(found.p_value - (1 - confidence)) > 1e-9:
+        assert found.at(confidence).seen == (found.p_value < 1 - confidence)
+
+
+p_values = st.lists(st.floats(0, 1), min_size=1, max_size=6)
+
+
+@given(p_values)
+def test_holms_steps_see_what_holm_sees(found: list[float]) -> None:
+    """By the other definition: adjusted p-values, each the largest so far of (n - k) p_k."""
+    ranked = sorted(found)
+    adjusted = [
+        max((len(found) - k) * p for k, p in enumerate(ranked[: i + 1])) for i in range(len(found))
+    ]
+    for p, level in zip(found, holm(found), strict=True):
+        highest = adjusted[ranked.index(p)]
+        if abs(highest - 0.05) > 1e-9:
+            assert (p <= 1 - level) == (highest <= 0.05)
+
+
+def test_holms_steps_worked_by_hand() -> None:
+    assert holm([0.3]) == pytest.approx([0.95])
+    assert holm([0.001, 0.02, 0.04]) == pytest.approx([1 - 0.05 / 3, 0.975, 0.95])
+    assert holm([0.04, 0.02, 0.03]) == pytest.approx([1 - 0.05 / 3] * 3)
+    assert holm([]) == []
 
 
 @pytest.mark.parametrize(("n", "m", "ratio"), [(3, 3, 1.0), (3, 6, 4.0), (5, 4, 0.5)])

@@ -130,7 +130,45 @@ def test_every_two_sides_are_judged(tmp_path: Path) -> None:
     sides = group(runs)
     pairs = [(found.first.name, found.second.name) for found in judge(sides)]
     assert pairs == [("A", "B"), ("A", "C"), ("B", "C")]
-    assert any("3 such intervals together" in note for note in notes(sides))
+    assert any("There are 3 of them" in note and "98.33 %" in note for note in notes(sides))
+    assert not any("Holm" in note for note in notes(sides[:2]))
+
+
+# Of two results that lie 0.2 points apart on both sides, by two degrees of freedom a difference is
+# seen from 0.608 points on at 95 %, from 0.878 at 97.5 %, and from 1.082 at 1 - 0.05 / 3.
+@pytest.mark.parametrize(
+    ("third", "verdicts", "confidences"),
+    [
+        (0.820, ["better"] * 3, ["95 %", "98.33 %", "97.5 %"]),
+        (
+            0.8155,
+            ["no difference seen", "better", "no difference seen"],
+            ["97.5 %", "98.33 %", "97.5 %"],
+        ),
+        (0.809, ["no difference seen"] * 3, ["98.33 %"] * 3),
+    ],
+)
+def test_several_verdicts_are_holms(
+    tmp_path: Path, third: float, verdicts: list[str], confidences: list[str]
+) -> None:
+    runs = [
+        run
+        for index, mean in enumerate((0.800, 0.807, third))
+        for run in several(tmp_path, 2 * index, [mean - 0.001, mean + 0.001], lr=0.1 + index)
+    ]
+    alone = judge(group(runs[:4]))
+    assert (alone[0].verdict, "95 % interval" in alone[0].text) == ("better", True)
+    found = judge(group(runs))
+    assert [each.verdict for each in found] == verdicts
+    for each, confidence in zip(found, confidences, strict=True):
+        assert f"({confidence} interval" in each.text
+        assert each.gap is not None and each.gap.seen == (each.verdict == "better")
+
+
+def test_a_pair_without_an_interval_is_no_step_of_holms(tmp_path: Path) -> None:
+    runs = several(tmp_path, 0, [0.799, 0.801]) + several(tmp_path, 2, [0.806, 0.808], lr=0.5)
+    found = judge(group([*runs, *several(tmp_path, 4, [0.9], lr=0.7)]))
+    assert [each.verdict for each in found] == ["better", "cannot tell", "cannot tell"]
 
 
 def test_differences_of_settings_leave_out_the_seed(tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convlens.cli import options
-from convlens.cli.console import percent, print_json, print_pairs
+from convlens.cli.console import percent, print_json, print_pairs, print_table
 from convlens.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from convlens.report.runs.mistakes import ClassScore
     from convlens.train.evaluate import Evaluation
 
 
@@ -28,7 +29,7 @@ def evaluate(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Test a run's weights: mean loss and accuracy over all test images, exactly.
+    """Test a run's weights: loss and accuracy over all test images, and class by class.
 
     \b
     Examples:
@@ -37,11 +38,14 @@ def evaluate(
       convlens evaluate runs/lenet-1 --folder my-fashion-mnist
       convlens evaluate lenet-modern-1 --tta mirror --tta-share 0.25
 
-    With --tta a second accuracy, that of averaged logits, stands beside the plain one.
+    The table of classes says how many images of each there are, how many were found, and for
+    which other class they were taken most often. With --tta a second accuracy, that of averaged
+    logits, stands beside the plain one.
     """
     from convlens.data.catalog import nature
     from convlens.experiment.execute import evaluate_run, recipe_of
     from convlens.experiment.views import evaluate_views
+    from convlens.report.runs.mistakes import scores
     from convlens.runs.store import open_run
 
     opened = open_run(run, out)
@@ -55,9 +59,11 @@ def evaluate(
         plain, averaged = evaluate_views(
             opened, tta, share=share, which=weights, folder=folder, device=device
         )
+    by_class = scores(plain.confusion.numpy())
     if as_json:
         content = {"run": str(opened.path), "weights": weights, **_content(plain)}
         content["classes"] = list(class_names)
+        content["by_class"] = [_class_content(score, class_names) for score in by_class]
         if averaged is not None:
             share = 1.0 if tta_share is None else tta_share
             content["tta"] = {"views": tta, "share": share, **_content(averaged)}
@@ -68,6 +74,8 @@ def evaluate(
     if averaged is not None:
         of = "" if tta_share is None else f", least confident {100 * tta_share:g} % of the images"
         print_pairs({"averaged over": f"{tta}{of}", **_pairs(averaged)})
+    columns = ["class", "images", "right", "accuracy", "most often taken for"]
+    print_table(columns, [_class_row(score, class_names) for score in by_class])
 
 
 def _some(names: tuple[str, ...], shown: int = 10) -> str:
@@ -83,6 +91,29 @@ def _content(result: "Evaluation") -> dict[str, Any]:
         "num_images": result.num_images,
         "seconds": result.seconds,
     }
+
+
+def _class_content(score: "ClassScore", names: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "class": names[score.label],
+        "num_images": score.num_images,
+        "num_correct": score.num_correct,
+        "accuracy": score.recall,
+        "precision": score.precision,
+        "taken_for": None if score.taken_for is None else names[score.taken_for],
+        "num_taken": score.num_taken,
+    }
+
+
+def _class_row(score: "ClassScore", names: tuple[str, ...]) -> list[str]:
+    taken = "-" if score.taken_for is None else f"{names[score.taken_for]} ({score.num_taken:,})"
+    return [
+        names[score.label],
+        f"{score.num_images:,}",
+        f"{score.num_correct:,}",
+        percent(score.recall),
+        taken,
+    ]
 
 
 def _pairs(result: "Evaluation") -> dict[str, str]:

@@ -154,6 +154,8 @@ def _show(run: "Run", *, as_json: bool) -> None:
         [_row(summary)],
         title=f"{run.name}: {summary['model']}, {summary['num_parameters']:,} parameters",
     )
+    if summary["stopped"]:
+        print(f"stopped early: {summary['stopped']}")
     if note := _VALIDATED.get(summary["validation"]["images"]):
         say(note)
     print(f"run folder: {run.path}")

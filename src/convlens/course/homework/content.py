@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from convlens.core.files import write_whole
 from convlens.course.homework.replay import Homework
 from convlens.course.homework.trainings import Trained
-from convlens.runs.store import write_whole
 
 VERSION = 1
 

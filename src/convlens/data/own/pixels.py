@@ -21,7 +21,7 @@ from PIL import __version__ as pillow
 
 from convlens.core.errors import DataError
 from convlens.core.shapes import Pixels
-from convlens.data.cache import cache_folder, locked, made, write_whole
+from convlens.data.cache import cache_folder, keep, locked, made
 from convlens.data.own.listing import Listing
 from convlens.data.picture import Fit, Look, look_at, read_pictures
 
@@ -110,7 +110,7 @@ def _make(
     def write(stream: BinaryIO) -> None:
         np.save(stream, pixels, allow_pickle=False)
 
-    write_whole(stem.with_suffix(".npy"), write)
+    keep(stem.with_suffix(".npy"), write)
     md5 = hashlib.md5(pixels.data, usedforsecurity=False).hexdigest()
     _write_json(
         stem.with_suffix(".json"), {"key": key, "rows": names, "corrupt": corrupt, "md5": md5}
@@ -153,4 +153,4 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     text = json.dumps(content, ensure_ascii=True)
-    write_whole(path, lambda stream: stream.write(text.encode()))
+    keep(path, lambda stream: stream.write(text.encode()))

@@ -304,6 +304,7 @@ def _numbers(entry: Entry) -> list[list[str]]:
         ["data", str(settings.get("data.name", ABSENT))],
         ["parameters", number(summary.get("num_parameters"), ",")],
         ["epochs", number(summary.get("epochs"), ",")],
+        ["stopped early", summary.get("stopped") or ABSENT],
         ["seed", str(entry.seed)],
         ["test accuracy", f"{percent(test.get('accuracy'))}{tested}"],
         ["test loss", number(test.get("loss"), ".4f")],

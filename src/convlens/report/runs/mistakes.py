@@ -77,6 +77,7 @@ class ClassScore:
 
     label: int
     num_images: int
+    num_correct: int
     recall: float | None  # found, of the images of this class; None where there is none
     precision: float | None  # right, of the images taken for this class; None if none was
     taken_for: int | None  # the other class that its images were taken for most often
@@ -132,6 +133,7 @@ def scores(confusion: NDArray[np.int64]) -> list[ClassScore]:
             ClassScore(
                 label=label,
                 num_images=images,
+                num_correct=right,
                 recall=right / images if images else None,
                 precision=right / taken if taken else None,
                 taken_for=most if others[most] else None,

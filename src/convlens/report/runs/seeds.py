@@ -3,16 +3,18 @@
 Trained again from another seed, a recipe ends elsewhere. Two recipes are told apart by runs of
 several seeds each: Welch's interval for the difference of two means, which lets both sides have
 a spread and a number of runs of their own. A side of one run shows no spread, so nothing follows
-from it.
+from it. Of several differences one comes out large by chance more easily than a single one; Holm's
+steps make up for that.
 
-Sources: Welch (1947), https://doi.org/10.1093/biomet/34.1-2.28, for the interval; DLMF,
+Sources: Welch (1947), https://doi.org/10.1093/biomet/34.1-2.28, for the interval; Holm (1979),
+https://www.jstor.org/stable/4615733, for several of them, which may depend on each other; DLMF,
 https://dlmf.nist.gov/8.17, equations 8.17.4 and 8.17.22, for the incomplete beta function;
 Wilson (1927), https://doi.org/10.1080/01621459.1927.10502953, for the interval of a share.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist, mean, stdev
 
 CONFIDENCE = 0.95  # how often an interval made like these covers the truth
@@ -36,7 +38,23 @@ class Gap:
     low: float
     high: float
     degrees: float  # of freedom
+    error: float  # standard error of the difference
     confidence: float
+
+    def at(self, confidence: float) -> "Gap":
+        """The same difference, between the bounds of another confidence."""
+        reach = 0.0
+        if self.error:
+            reach = student_quantile((1 + confidence) / 2, self.degrees) * self.error
+        low, high = self.difference - reach, self.difference + reach
+        return replace(self, low=low, high=high, confidence=confidence)
+
+    @property
+    def p_value(self) -> float:
+        """How often runs of equal recipes are at least so far apart."""
+        if not self.error:
+            return 1.0
+        return 2 * student_cdf(-abs(self.difference) / self.error, self.degrees)
 
     @property
     def seen(self) -> bool:
@@ -71,19 +89,34 @@ def gap(first: Spread, second: Spread, confidence: float = CONFIDENCE) -> Gap | 
         if difference:
             return None
         return Gap(
-            difference=0.0, low=0.0, high=0.0, degrees=first.n + second.n - 2.0,
+            difference=0.0, low=0.0, high=0.0, degrees=first.n + second.n - 2.0, error=0.0,
             confidence=confidence,
         )  # fmt: skip
     share = one / (one + two)  # of the first; as shares, so that small spreads do not vanish
     degrees = 1 / (share**2 / (first.n - 1) + (1 - share) ** 2 / (second.n - 1))
-    reach = student_quantile((1 + confidence) / 2, degrees) * math.sqrt(one + two)
     return Gap(
-        difference=difference,
-        low=difference - reach,
-        high=difference + reach,
-        degrees=degrees,
-        confidence=confidence,
-    )
+        difference=difference, low=difference, high=difference, degrees=degrees,
+        error=math.sqrt(one + two), confidence=0.0,
+    ).at(confidence)  # fmt: skip
+
+
+def holm(p_values: Sequence[float], confidence: float = CONFIDENCE) -> list[float]:
+    """The confidence at which each of these differences is judged, so that all together hold.
+
+    The smallest of n p-values is judged at 1 - (1 - confidence) / n, the next one with n - 1 in
+    the place of n, and so on; where one is too large, it and all that follow keep its confidence.
+
+    >>> [round(level, 4) for level in holm([0.04, 0.01, 0.03])]  # 0.03 is above 0.05 / 2
+    [0.975, 0.9833, 0.975]
+    """
+    levels = [0.0] * len(p_values)
+    going, level = True, confidence
+    for step, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        if going:
+            level = 1 - (1 - confidence) / (len(p_values) - step)
+            going = p_values[index] <= 1 - level
+        levels[index] = level
+    return levels
 
 
 def student_cdf(t: float, degrees: float) -> float:

@@ -15,7 +15,7 @@ from typing import Any, Literal, final
 
 from convlens.core.errors import ConfigError, ConvLensError
 from convlens.experiment.execute import recipe_of
-from convlens.report.runs.seeds import CONFIDENCE, Gap, Spread, gap, share_interval, spread
+from convlens.report.runs.seeds import CONFIDENCE, Gap, Spread, gap, holm, share_interval, spread
 from convlens.runs.store import RUNS_FOLDER, Run
 
 SEED = "train.seed"
@@ -155,11 +155,26 @@ def letter(index: int) -> str:
 
 
 def judge(sides: Sequence[Side]) -> list[Judgement]:
-    """For each two sides, whether one has the higher test accuracy, by Welch's interval."""
-    return [_judge(first, second) for first, second in combinations(sides, 2)]
+    """For each two sides, whether one has the higher test accuracy, by Welch's interval.
+
+    Of several intervals each is as wide as its step of Holm's asks, so that all verdicts hold
+    together.
+    """
+    pairs = list(combinations(sides, 2))
+    gaps = [_gap(first, second) for first, second in pairs]
+    levels = iter(holm([found.p_value for found in gaps if found is not None]))
+    return [
+        _judge(first, second, None if found is None else found.at(next(levels)))
+        for (first, second), found in zip(pairs, gaps, strict=True)
+    ]
 
 
-def _judge(first: Side, second: Side) -> Judgement:
+def _gap(first: Side, second: Side) -> Gap | None:
+    one, two = first.spread, second.spread
+    return None if one is None or two is None else gap(one, two)
+
+
+def _judge(first: Side, second: Side, found: Gap | None) -> Judgement:
     one, two = first.spread, second.spread
     names = f"{first.name} and {second.name}"
     if one is None or two is None:
@@ -168,7 +183,6 @@ def _judge(first: Side, second: Side) -> Judgement:
         )
         text = f"cannot tell {names} apart: no tested run of {missing}"
         return Judgement(first, second, None, "cannot tell", text)
-    found = gap(one, two)
     if found is None:
         return Judgement(first, second, None, "cannot tell", _no_spread(first, second))
     if not found.seen:
@@ -212,7 +226,7 @@ def _points(share: float) -> str:
 
 
 def _confidence(found: Gap) -> str:
-    return f"{100 * found.confidence:.0f} %"
+    return f"{100 * found.confidence:.4g} %"
 
 
 def setting_differences(sides: Sequence[Side]) -> dict[str, list[Any]]:
@@ -256,17 +270,12 @@ def _short(commit: str | None) -> str | None:
 def notes(sides: Sequence[Side]) -> list[str]:
     """What to know about the comparison, a sentence or two each."""
     found = [_test_set_note(sides)]
-    pairs = len(sides) * (len(sides) - 1) // 2
-    if any(judgement.gap for judgement in judge(sides)):
+    pairs = sum(judgement.gap is not None for judgement in judge(sides))
+    if pairs:
         found.append(
             "The intervals are Welch's, of the mean test accuracy between seeds: the sides may "
-            f"have spreads and numbers of runs of their own. Each covers the truth {_ALWAYS}"
-            + (
-                f"; of {pairs} such intervals together that is promised of none, so one that "
-                "barely leaves out 0 proves little."
-                if pairs > 1
-                else "."
-            )
+            "have spreads and numbers of runs of their own. "
+            + (_several_note(pairs) if pairs > 1 else _ONE)
         )
     for side in sides:
         seeds = [entry.seed for entry in side.entries if entry.test is not None]
@@ -283,7 +292,18 @@ def notes(sides: Sequence[Side]) -> list[str]:
     return [note for note in found if note]
 
 
-_ALWAYS = f"in {100 * CONFIDENCE:.0f} of 100 comparisons"
+_ONE = f"Each covers the truth in {100 * CONFIDENCE:.0f} of 100 comparisons."
+
+
+def _several_note(pairs: int) -> str:
+    sure = 100 * CONFIDENCE
+    return (
+        f"There are {pairs} of them, and of many one stands out by chance more easily. So they are "
+        "judged by Holm's steps: the clearest difference at a confidence of "
+        f"{100 - (100 - sure) / pairs:.4g} %, the next at less, the last at {sure:.0f} %; where "
+        "one is not seen, the rest keep its confidence. Of 100 comparisons like this at most "
+        f"{100 - sure:.0f} call recipes different that are equal."
+    )
 
 
 def _watched(side: Side) -> bool:

@@ -92,6 +92,8 @@ def show(
         )
         return
     pairs = {"run": str(opened.path), "status": summary["status"]}
+    if summary.get("stopped"):
+        pairs["stopped early"] = summary["stopped"]
     if summary.get("test"):
         pairs["test accuracy"] = percent(summary["test"]["accuracy"])
     if origin:

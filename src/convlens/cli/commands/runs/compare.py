@@ -13,6 +13,7 @@ from convlens.cli.console import print_json, print_table, say
 from convlens.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from convlens.report.runs.seeds import Gap
     from convlens.report.runs.sides import Side
 
 RunNames = Annotated[list[str], typer.Argument(help="Runs' names, or the paths of their folders.")]
@@ -37,7 +38,8 @@ def compare(
 
     Runs whose recipes are equal but for the seed are one side. Between two sides the difference
     of the mean test accuracy is given with its 95 % interval (Welch's), which needs two seeds of
-    each or more.
+    each or more. Of more than two sides the intervals are wider, by Holm's steps, so that all
+    verdicts hold together.
     """
     from convlens.report.runs.sides import group
     from convlens.runs.store import open_run
@@ -119,9 +121,13 @@ def _content(sides: "Sequence[Side]") -> dict[str, Any]:
                 "second": judgement.second.name,
                 "verdict": judgement.verdict,
                 "text": judgement.text,
-                "gap": None if judgement.gap is None else asdict(judgement.gap),
+                "gap": _gap_content(judgement.gap),
             }
             for judgement in desk.judge(sides)
         ],
         "notes": desk.notes(sides),
     }
+
+
+def _gap_content(gap: "Gap | None") -> dict[str, Any] | None:
+    return None if gap is None else {**asdict(gap), "p_value": gap.p_value}
