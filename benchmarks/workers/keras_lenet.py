@@ -46,9 +46,7 @@ def prepare(_: Sequence[str]) -> tuple[Message, Callable[[Message], Message]]:
 
     def epoch(_: Message) -> Message:
         begun = time.perf_counter()
-        history = model.fit(
-            x, y, batch_size=128, epochs=1, validation_data=validation, verbose=0
-        )
+        history = model.fit(x, y, batch_size=128, epochs=1, validation_data=validation, verbose=0)
         seconds = time.perf_counter() - begun
         return {"seconds": seconds, "accuracy": float(history.history["val_accuracy"][-1])}
 
