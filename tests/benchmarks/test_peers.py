@@ -22,7 +22,7 @@ def test_an_interpreter_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_interpreter_without_the_peers_is_refused() -> None:
-    with pytest.raises(PeersError, match=r"lacks no_such_peer$"):
+    with pytest.raises(PeersError, match=r": lacks no_such_peer\n"):
         peers_python(Path(sys.executable), ("torch", "no_such_peer"))
 
 

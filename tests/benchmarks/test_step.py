@@ -19,7 +19,7 @@ def test_the_target_stands_beside_the_plain_loop() -> None:
     ready = {"versions": {"torch": "2.0"}, "keeps_buffers": False}
     made = report(
         {name: [4.0, 6.0] for name in names},
-        dict.fromkeys(names, [2.3, 2.2]),
+        {name: [2.3, 2.2] for name in names},
         dict.fromkeys(names, ready),
     )
     assert made.data["ratios"]["lenet plain / lenet ConvLens"] == [1.0, 1.0]
