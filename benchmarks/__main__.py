@@ -66,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what `arguments` name; 0 if all ran, 2 for a wrong name, 3 if one could not run."""
     args = parser().parse_args(arguments)
     try:
-        names = [FORMER.get(name, name) for name in args.names] or list(BENCHMARKS)
-        chosen = {name: BENCHMARKS[name] for name in names}
+        names: list[str] = args.names or list(BENCHMARKS)
+        chosen = {now: BENCHMARKS[now] for now in (FORMER.get(name, name) for name in names)}
         only = parts(args.only, chosen)
     except UnknownName as error:
         print(error, file=sys.stderr)

@@ -37,7 +37,6 @@ def prepare(arguments: Sequence[str]) -> tuple[Message, Callable[[Message], Mess
             parameter.copy_(weight)
     images = ImageSet(start["images"], start["labels"], tuple("0123456789"))
     shuffled = training_batches(images, config, prepare_images)
-    in_order = Batches(images, config.batch_size, prepare_images)
     few = Batches(images[:2], 2, prepare_images)  # fit wants a validation; its time is not counted
 
     def answer(request: Message) -> Message:
@@ -50,8 +49,10 @@ def prepare(arguments: Sequence[str]) -> tuple[Message, Callable[[Message], Mess
             elif isinstance(event, EpochFinished):
                 finished.append(event)
 
-        if request.get("losses"):  # of the first steps, the images in order
+        if num_checked := request.get("check", 0):  # the first steps, the images in order
             torch.manual_seed(0)
+            first = images[: num_checked * config.batch_size]
+            in_order = Batches(first, config.batch_size, prepare_images)
             fit(model, in_order, few, replace(config, log_every=1), listeners=[listen])
             return {"losses": losses}
         fit(model, shuffled, few, config, listeners=[listen])

@@ -30,7 +30,8 @@ def prepare(arguments: Sequence[str]) -> tuple[Message, Callable[[Message], Mess
             assert parameter.shape == weight.shape
             parameter.copy_(weight)
     optimizer = torch.optim.SGD(model.parameters(), **start["sgd"])
-    x_all, y_all = start["images"].float() / 255, start["labels"]
+    mean, std = (torch.tensor(start[name])[:, None, None] for name in ("mean", "std"))
+    x_all, y_all = (start["images"].float() / 255 - mean) / std, start["labels"]
     if (size := start["image_size"]) != x_all.shape[2]:
         x_all = F.interpolate(x_all, size=(size, size), mode="bilinear")
 
@@ -43,9 +44,10 @@ def prepare(arguments: Sequence[str]) -> tuple[Message, Callable[[Message], Mess
 
     def answer(request: Message) -> Message:
         model.train()
-        if request.get("losses"):  # of the first steps, the images in order
+        if num_checked := request.get("check", 0):  # the first steps, the images in order
             torch.manual_seed(0)
-            return {"losses": [step(i).item() for i in torch.arange(len(y_all)).split(batch_size)]}
+            in_order = torch.arange(len(y_all)).split(batch_size)[:num_checked]
+            return {"losses": [step(chosen).item() for chosen in in_order]}
         batches = torch.randperm(len(y_all)).split(batch_size)
         begun = time.perf_counter()
         for chosen in batches:

@@ -19,7 +19,7 @@ def prepare(_: Sequence[str]) -> tuple[Message, Callable[[Message], Message]]:
     """Import torch and torchvision, read the data and build the network, each timed."""
     started = time.perf_counter()
     import torch
-    import torchvision  # pyright: ignore[reportMissingImports] # noqa: F401 - peers'
+    import torchvision  # pyright: ignore[reportMissingImports] - peers'
     from torch import nn
 
     from benchmarks.networks import lenet, xavier
@@ -61,7 +61,7 @@ def prepare(_: Sequence[str]) -> tuple[Message, Callable[[Message], Message]]:
         "build_seconds": built - loaded,
         "threads": torch.get_num_threads(),
         "loader_workers": num_workers,
-        "versions": {name: version(name) for name in ("torch", "torchvision")},
+        "versions": {"torch": version("torch"), "torchvision": torchvision.__version__},
     }
 
     def epoch(_: Message) -> Message:
