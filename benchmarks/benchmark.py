@@ -17,6 +17,7 @@ class Options:
 
     rounds: int  # turns of each contestant
     peers: Path | None = None  # an interpreter that has the peers; default: one of our own
+    only: tuple[str, ...] = ()  # names out of the benchmark's `choices`; none: all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Benchmark:
     run: Callable[[Options], Report]
     rounds: int  # unless the command line says otherwise
     about: str
+    choices: tuple[str, ...] = ()  # what `--only` can choose from
 
 
 def spread_cells(found: Spread, number: str) -> tuple[str, str, str, str]:
@@ -63,15 +65,36 @@ def spread_cells(found: Spread, number: str) -> tuple[str, str, str, str]:
 
 
 SPREAD_HEADER = ("median", "quartiles", "min to max", "n")
+Pair = tuple[str, str]  # who is slower, we think, and who is faster
 
 
 def ratio_grid(
-    seconds: Mapping[str, Sequence[float]], pairs: Sequence[tuple[str, str]]
+    seconds: Mapping[str, Sequence[float]],
+    pairs: Sequence[Pair],
+    goals: Mapping[Pair, float] | None = None,
 ) -> tuple[Grid, dict[str, list[float]]]:
-    """How many times longer the first of each pair takes than the second; and all the ratios."""
+    """How many times longer the first of each pair takes than the second; and all the ratios.
+
+    Args:
+        goals: the ratios that are aimed at, in a last column; a pair without one has it empty.
+    """
     all_ratios = {f"{slow} / {fast}": ratios(seconds[slow], seconds[fast]) for slow, fast in pairs}
-    rows = tuple((name, *spread_cells(spread(r), ".2f")) for name, r in all_ratios.items())
-    return Grid(("ratio, round by round", *SPREAD_HEADER), rows), all_ratios
+    wanted = [f"{goals[pair]:g}" if pair in goals else "" for pair in pairs] if goals else None
+    rows = tuple(
+        (name, *spread_cells(spread(found), ".2f"), *((wanted[row],) if wanted else ()))
+        for row, (name, found) in enumerate(all_ratios.items())
+    )
+    header = ("ratio, round by round", *SPREAD_HEADER, *(("target",) if wanted else ()))
+    return Grid(header, rows), all_ratios
+
+
+def version_list(versions: Mapping[str, str]) -> str:
+    """Packages and their versions in a line.
+
+    >>> version_list({"d2l": "1.0.3", "torch": "2.14.1"})
+    'd2l 1.0.3, torch 2.14.1'
+    """
+    return ", ".join(f"{package} {number}" for package, number in versions.items())
 
 
 def tell_round(rounds: int, unit: str = "s") -> Callable[[int, Mapping[str, float]], None]:

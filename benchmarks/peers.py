@@ -1,7 +1,7 @@
 """The peers' own virtual environment: other people's code, in the versions it works with.
 
-It lies in `.venv-peers` and is made the first time that a benchmark wants it; d2l pins old
-versions of numpy and others, so it goes in without its dependencies.
+It lies in `.venv-peers` and is made the first time that a benchmark wants it. All peers live in
+one, on one PyTorch.
 """
 
 import gzip
@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.pipe import ROOT
@@ -17,18 +18,24 @@ from convlens.core.errors import ConvLensError
 from convlens.data.sets.fashion_mnist import PACKAGED
 
 FOLDER = ROOT / ".venv-peers"
+# Lightning 2.6.2 and 2.6.3 were withdrawn from PyPI: its two packages are pinned to the one before.
 PACKAGES = (
     "torch==2.14.1", "torchvision==0.29.1", "matplotlib", "pandas", "scipy", "requests", "ipython",
+    "lightning==2.6.1", "pytorch-lightning==2.6.1", "keras==3.15.1",
+    # What fastai imports for vision.
+    "fastcore==2.2.39", "fasttransform==0.0.5", "fastprogress==1.1.6", "plum-dispatch==2.9.0",
+    "fastdownload==0.0.8", "cloudpickle", "scikit-learn", "pillow", "pyyaml", "packaging",
 )  # fmt: skip
-WITHOUT_DEPENDENCIES = ("d2l==1.0.3",)
+# d2l pins old versions of numpy and others; fastai wants spacy, which only its texts need.
+WITHOUT_DEPENDENCIES = ("d2l==1.0.3", "fastai==2.8.12")
 STAMP = FOLDER / ".made"  # holds what was installed; written last
 REMEDY = (
     "go online and run it again (PIP_ARGS holds arguments for pip, such as an index of CPU\n"
     "wheels), or name an interpreter that has them: --peers PYTHON"
 )
 _CHECK = (
-    "import importlib.util as u; "
-    "print(*(n for n in ('torch', 'torchvision', 'd2l') if u.find_spec(n) is None))"
+    "import sys, importlib.util as u; "
+    "print(*(name for name in sys.argv[1:] if u.find_spec(name) is None))"
 )
 
 
@@ -36,14 +43,17 @@ class PeersError(ConvLensError):
     """There is no interpreter with the peers in it."""
 
 
-def peers_python(given: Path | None) -> Path:
+def peers_python(given: Path | None, modules: Sequence[str]) -> Path:
     """An interpreter that has the peers: `given`, or our own, made now if need be.
+
+    Args:
+        modules: what `given` must have; our own has all.
 
     Raises:
         PeersError: `given` lacks some, or ours cannot be made; says why.
     """
     if given is not None:
-        _check(given)
+        _check(given, modules)
         return given.absolute()  # not resolved: the link is what makes it a virtual environment
     python = FOLDER / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     wanted = "\n".join((*PACKAGES, *WITHOUT_DEPENDENCIES))
@@ -68,9 +78,10 @@ def lay_out_fashion_mnist(root: Path) -> None:
             shutil.copyfileobj(source, target)
 
 
-def _check(python: Path) -> None:
+def _check(python: Path, modules: Sequence[str]) -> None:
+    command = [str(python), "-c", _CHECK, *modules]
     try:
-        done = subprocess.run([python, "-c", _CHECK], capture_output=True, text=True, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise PeersError(f"--peers {python}: not a Python that runs: {error}") from None
     if missing := done.stdout.strip():

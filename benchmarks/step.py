@@ -1,16 +1,21 @@
-"""One LeNet training step: plain PyTorch against ConvLens' own loop, in one process.
+"""One training step of four networks: a plain PyTorch loop against ConvLens' own.
 
-Plain PyTorch is what a careful user writes without looking at memory layouts: all images ready
-as floats in memory, a shuffled index per batch, contiguous (NCHW) tensors, `torch.optim.SGD`.
-ConvLens is its `fit`, whose `EpochFinished` event tells the seconds of training alone.
+Each contestant is a process of its own, since how memory is given back is a setting of the
+process: the plain loop's is as Python starts it, ConvLens' is as its command starts. Both start
+from the same weights and images, and before anything is timed the losses of their first steps
+must agree: so both do the same work.
 """
 
-import time
-from collections.abc import Callable
+import math
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's own name for it
-from torch import nn
 
 from benchmarks.benchmark import (
     SPREAD_HEADER,
@@ -20,44 +25,110 @@ from benchmarks.benchmark import (
     ratio_grid,
     spread_cells,
     tell_round,
+    version_list,
 )
 from benchmarks.measure import spread, take_turns
-from convlens.data.batches import Batches
+from benchmarks.peers import peers_python
+from benchmarks.pipe import Message, Worker, our_env, peers_env
+from convlens.core.errors import ConvLensError
+from convlens.core.names import Table
+from convlens.core.seed import reproducible
 from convlens.data.catalog import load_data
-from convlens.data.image_set import ImageSet
-from convlens.experiment.execute import preparation, training_batches
 from convlens.experiment.recipe import Recipe, load_recipe
 from convlens.models.catalog import build
-from convlens.train.events import EpochFinished, Event
-from convlens.train.loop import fit
 
-NUM_STEPS = 50  # per turn
-RECIPES = ("lenet", "lenet-modern")
-ABOUT = f"""\
-A training step of LeNet (forward, backward, update; batch 128, 28x28) on the CPU, the mean of
-{NUM_STEPS} steps per turn, both in one process, so that settings of the process hold for both.
-plain: `nn.Sequential`, contiguous tensors, images already floats in memory, a gather per batch.
+NUM_CHECKED = 2  # steps whose losses are compared: of the first weights, and of one update
+TOLERANCES = (1e-4, 1e-3)  # how far, relatively, each may differ
+# Constant rates and no decay, so that a plain `torch.optim.SGD` makes the same steps.
+SETTINGS = (
+    "train.epochs=1", "train.device=cpu", "train.schedule=constant", "train.weight_decay=0",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Network:
+    """What is trained, by the recipe of its name."""
+
+    num_steps: int  # per turn
+    goal: float | None  # the ratio that ConvLens is to reach with torch's own kernels
+
+
+NETWORKS: Table[Network] = Table(
+    "network",
+    ("lenet", Network(num_steps=100, goal=1.5)),
+    ("lenet-modern", Network(num_steps=100, goal=None)),
+    ("resnet18-d2l", Network(num_steps=3, goal=1.3)),
+    ("vgg11-slim", Network(num_steps=2, goal=1.4)),
+    as_given=True,
+)
+ABOUT = """\
+A training step (forward, backward, update; batch 128) on the CPU, the mean of the steps of a turn.
+plain: a loop by `torch.nn` and `torch.optim.SGD` alone, contiguous tensors, images already floats
+of the network's size in memory, a gather per batch; torch and the allocator by their defaults.
 ConvLens: `fit` with the recipe's settings (channels last, images as bytes in memory), its gather,
-scaling, learning rate and loss records included; validation is not.
-lenet: sigmoid and average pooling, SGD. lenet-modern: ReLU and max-pooling, Nesterov momentum."""
+scaling, resizing, learning rate and loss records included, validation not; its process starts as
+its command does.
+Both start from the same weights and images. Each in a process of its own, taking turns.
+lenet, 28x28: sigmoid and average pooling, SGD. lenet-modern, 28x28: ReLU and max-pooling, Nesterov
+momentum. resnet18-d2l, 96x96, and vgg11-slim, 224x224: the book's, SGD. No schedule, no decay."""
 
-Turn = Callable[[], float]
+
+class DifferentWorkError(ConvLensError):
+    """Two contestants that are said to do the same do not."""
 
 
 def run(options: Options) -> Report:
-    """Train some steps per turn, recipe after recipe."""
+    """Train some steps per turn, network after network."""
     milliseconds: dict[str, list[float]] = {}
-    for name in RECIPES:
-        recipe = load_recipe(name, ["train.epochs=1", "train.device=cpu"])
-        images = load_data(recipe.data).train[: NUM_STEPS * recipe.train.batch_size]
-        turns = {
-            f"{name} plain": plain_turn(recipe, images),
-            f"{name} ConvLens": convlens_turn(recipe, images),
-        }
-        tell = tell_round(options.rounds, "ms")
-        milliseconds |= take_turns(turns, options.rounds, warm_up=1, tell=tell)
-    pairs = [(f"{name} plain", f"{name} ConvLens") for name in RECIPES]
-    ratio, all_ratios = ratio_grid(milliseconds, pairs)
+    losses: dict[str, list[float]] = {}
+    ready: dict[str, Message] = {}
+    for name in options.only or NETWORKS:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            workers = _workers(name, folder, options.peers)
+            for worker in workers.values():
+                stack.enter_context(worker)
+            ready |= {shown: worker.ready for shown, worker in workers.items()}
+            told = {
+                shown: worker.ask(check=NUM_CHECKED)["losses"] for shown, worker in workers.items()
+            }
+            check_losses(told)
+            losses |= told
+            turns = {shown: partial(_turn, worker) for shown, worker in workers.items()}
+            tell = tell_round(options.rounds, "ms")
+            milliseconds |= take_turns(turns, options.rounds, warm_up=1, tell=tell)
+    return report(milliseconds, losses, ready)
+
+
+def check_losses(losses: dict[str, list[float]]) -> None:
+    """Let through contestants whose losses agree.
+
+    >>> check_losses({"a": [2.3, 2.2], "b": [2.30001, 2.201]})
+    >>> check_losses({"a": [2.3, 2.2], "b": [2.31, 2.2]})
+    Traceback (most recent call last):
+    benchmarks.step.DifferentWorkError: step 1: the loss of a is 2.3, of b 2.31
+    """
+    (first, expected), *others = losses.items()
+    for other, found in others:
+        for step, (a, b, tolerance) in enumerate(zip(expected, found, TOLERANCES, strict=True)):
+            if not math.isclose(a, b, rel_tol=tolerance):
+                what = f"step {step + 1}: the loss of {first} is {a}, of {other} {b}"
+                raise DifferentWorkError(what)
+
+
+def report(
+    milliseconds: dict[str, list[float]],
+    losses: dict[str, list[float]],
+    ready: dict[str, Message],
+) -> Report:
+    """What the workers told, as tables."""
+    pairs = [(slow, _ours(slow)) for slow in milliseconds if slow != _ours(slow)]
+    goals = {
+        (_plain(name), f"{name} ConvLens"): network.goal
+        for name, network in NETWORKS.items()
+        if network.goal is not None
+    }
+    ratio, all_ratios = ratio_grid(milliseconds, pairs, goals)
     steps = Grid(
         ("milliseconds per step", *SPREAD_HEADER, "images/s"),
         tuple(
@@ -66,68 +137,71 @@ def run(options: Options) -> Report:
         ),
     )
     return Report(
-        title="LeNet, one training step, beside plain PyTorch",
+        title="One training step, beside plain PyTorch",
         about=ABOUT,
-        grids=(steps, ratio),
-        data={"milliseconds": milliseconds, "ratios": all_ratios},
+        grids=(steps, ratio, _check_grid(losses, ready)),
+        notes=(
+            "target: what ConvLens is to reach with torch's own kernels",
+            "buffers kept: whether the allocator keeps large buffers for the next step",
+        ),
+        data={"milliseconds": milliseconds, "ratios": all_ratios, "losses": losses, "ready": ready},
     )
 
 
-def plain_lenet(*, modern: bool) -> nn.Sequential:
-    """LeNet written down as one would without ConvLens."""
-    activation = nn.ReLU if modern else nn.Sigmoid
-    pool = nn.MaxPool2d if modern else nn.AvgPool2d
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2), activation(), pool(2, 2),
-        nn.Conv2d(6, 16, 5), activation(), pool(2, 2),
-        nn.Flatten(),
-        nn.Linear(400, 120), activation(),
-        nn.Linear(120, 84), activation(),
-        nn.Linear(84, 10),
-    )  # fmt: skip
+def _check_grid(losses: dict[str, list[float]], ready: dict[str, Message]) -> Grid:
+    return Grid(
+        ("the same work", "loss of step 1", "of step 2", "buffers kept", "versions"),
+        tuple(
+            (
+                name,
+                *(f"{loss:.5f}" for loss in losses[name]),
+                "yes" if told["keeps_buffers"] else "no",
+                version_list(told["versions"]),
+            )
+            for name, told in ready.items()
+        ),
+    )
 
 
-def plain_turn(recipe: Recipe, images: ImageSet) -> Turn:
-    """Milliseconds per step of a plain loop with the optimiser settings of `recipe`."""
+def _workers(name: str, folder: Path, peers: Path | None) -> dict[str, Worker]:
+    recipe = load_recipe(name, SETTINGS)
+    torch.save(start_of(recipe, NETWORKS[name].num_steps), folder / "start.pt")
+    here, plain = Path(sys.executable), "benchmarks.workers.plain_step"
+    ours = "benchmarks.workers.convlens_step"
+    workers = {_plain(name): Worker(here, plain, name, folder=folder, env=peers_env())}
+    if peers is not None:
+        python = peers_python(peers, ("torch",))
+        shown = f"{_plain(name)}, the peers' torch"
+        workers[shown] = Worker(python, plain, name, folder=folder, env=peers_env())
+    workers[f"{name} ConvLens"] = Worker(here, ours, name, *SETTINGS, folder=folder, env=our_env())
+    return workers
+
+
+def start_of(recipe: Recipe, num_steps: int) -> dict[str, Any]:
+    """What both contestants start from; plain numbers and tensors."""
     config = recipe.train
-    model = plain_lenet(modern=recipe.model.activation == "relu")
-    optimizer = torch.optim.SGD(
-        model.parameters(),
-        lr=config.lr,
-        momentum=config.momentum,
-        nesterov=config.nesterov,
-        weight_decay=config.weight_decay,
-    )
-    x_all, y_all = preparation(recipe.data)(images.images), images.labels
-
-    def turn() -> float:
-        model.train()
-        begun = time.perf_counter()
-        for chosen in torch.randperm(len(y_all)).split(config.batch_size):
-            loss = F.cross_entropy(model(x_all[chosen]), y_all[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        return (time.perf_counter() - begun) / NUM_STEPS * 1e3
-
-    return turn
+    images = load_data(recipe.data).train[: num_steps * config.batch_size]
+    with reproducible(config.seed):
+        model = build(recipe.model_name, recipe.model)
+    return {
+        "weights": [parameter.detach().clone() for parameter in model.parameters()],
+        "images": images.images.clone(),
+        "labels": images.labels.clone(),
+        "image_size": recipe.data.image_size,
+        "mean": list(recipe.data.mean),
+        "std": list(recipe.data.std),
+        "batch_size": config.batch_size,
+        "sgd": {"lr": config.lr, "momentum": config.momentum, "nesterov": config.nesterov},
+    }
 
 
-def convlens_turn(recipe: Recipe, images: ImageSet) -> Turn:
-    """Milliseconds per step of ConvLens' own loop with `recipe`."""
-    model = build(recipe.model_name, recipe.model)
-    prepare = preparation(recipe.data)
-    train = training_batches(images, recipe.train, prepare)
-    few = Batches(images[:10], 10, prepare)  # fit wants a validation; its time is not counted
+def _turn(worker: Worker) -> float:
+    return float(worker.ask()["milliseconds"])
 
-    def turn() -> float:
-        finished: list[EpochFinished] = []
 
-        def listen(event: Event) -> None:
-            if isinstance(event, EpochFinished):
-                finished.append(event)
+def _plain(name: str) -> str:
+    return f"{name} plain"
 
-        fit(model, train, few, recipe.train, listeners=[listen])
-        return finished[-1].seconds / NUM_STEPS * 1e3
 
-    return turn
+def _ours(shown: str) -> str:
+    return f"{shown.partition(' ')[0]} ConvLens"

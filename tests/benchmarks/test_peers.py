@@ -18,12 +18,16 @@ def test_fashion_mnist_lies_where_torchvision_looks(tmp_path: Path) -> None:
 
 def test_an_interpreter_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PeersError, match="not a Python that runs"):
-        peers_python(tmp_path / "python")
+        peers_python(tmp_path / "python", ("torch",))
 
 
 def test_an_interpreter_without_the_peers_is_refused() -> None:
-    with pytest.raises(PeersError, match=r"lacks .*d2l"):
-        peers_python(Path(sys.executable))
+    with pytest.raises(PeersError, match=r": lacks no_such_peer\n"):
+        peers_python(Path(sys.executable), ("torch", "no_such_peer"))
+
+
+def test_an_interpreter_needs_only_what_is_asked_for() -> None:
+    assert peers_python(Path(sys.executable), ("torch",)) == Path(sys.executable)
 
 
 @pytest.fixture
@@ -54,14 +58,14 @@ def pretend(monkeypatch: pytest.MonkeyPatch, status: int = 0) -> list[list[str]]
 def test_the_peers_are_made_once(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_ARGS", "--index-url 'https://a b'")
     commands = pretend(monkeypatch)
-    python = peers_python(None)
+    python = peers_python(None, ("torch",))
     assert python == own_folder / "bin" / "python"
     venv, with_dependencies, without = commands
     assert venv[1:3] == ["-m", "venv"]
     assert "torch==2.14.1" in with_dependencies
     assert "https://a b" in with_dependencies
-    assert without[-2:] == ["--no-deps", "d2l==1.0.3"]
-    assert peers_python(None) == python
+    assert without[-3:] == ["--no-deps", "d2l==1.0.3", "fastai==2.8.12"]
+    assert peers_python(None, ("torch",)) == python
     assert len(commands) == 3  # nothing was done again
 
 
@@ -71,7 +75,7 @@ def test_offline_the_message_says_why_and_what_to_do(
 ) -> None:
     pretend(monkeypatch, status=1)
     with pytest.raises(PeersError) as caught:
-        peers_python(None)
+        peers_python(None, ("torch",))
     assert caught.value.what == "cannot make .venv-peers: ERROR: no network"
     assert "--peers PYTHON" in caught.value.fix
     assert not (own_folder / ".made").exists()
