@@ -3,7 +3,7 @@
 import inspect
 
 from convlens.cli import options
-from convlens.cli.commands import data, doctor, evaluate, predict, recipes, train
+from convlens.cli.commands import data, evaluate, predict, recipes, train
 from convlens.cli.commands.networks import compare_models, models, summary
 from convlens.cli.commands.runs import command as runs
 from convlens.runs.store import RUNS_FOLDER

@@ -11,6 +11,8 @@ import os
 import shutil
 import time
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -49,22 +51,29 @@ def compile_steps(task: Classification) -> Compiled:
     task.network = torch.compile(task.model, dynamic=False)
     seconds, sizes = 0.0, 0
     for part in _kinds_of_parts(task):
-        with trained_in_vain(task.model), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch's own doings, about which none can do much
+        with trained_in_vain(task.model), compiling():
             task.model.train()
-            try:
-                first = _gradient_seconds(task, part)
-                seconds += first - min(_gradient_seconds(task, part), first)
-            except RuntimeError as error:
-                if is_shortage(error):
-                    raise
-                reason = str(error).strip().splitlines()[0]
-                raise ConfigError(
-                    f"train.compile: torch.compile has failed: {reason}",
-                    fix="leave it out: --set train.compile=false",
-                ) from error
+            first = _gradient_seconds(task, part)
+            seconds += first - min(_gradient_seconds(task, part), first)
         sizes += 1
     return Compiled(seconds=seconds, num_sizes=sizes)
+
+
+@contextmanager
+def compiling() -> Generator[None]:
+    """Inside, what torch.compile cannot do becomes a ConfigError, and its warnings are not told."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own doings, about which none can do much
+        try:
+            yield
+        except RuntimeError as error:
+            if is_shortage(error):
+                raise
+            reason = str(error).strip().splitlines()[0]
+            raise ConfigError(
+                f"train.compile: torch.compile has failed: {reason}",
+                fix="leave it out: --set train.compile=false",
+            ) from error
 
 
 def _kinds_of_parts(task: Classification) -> list[LabelledBatch]:

@@ -6,13 +6,14 @@ full batch of its images. Networks are copies; weights, images and chance stay a
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
 from convlens.data.batches import Batches
+from convlens.experiment.machine.compiled import compiling
 from convlens.inspection.training.timing import Timing, time_models
 from convlens.train.machine.precision import computed_in, has_bfloat16
 from convlens.train.optim import TrainConfig
@@ -28,6 +29,7 @@ class Way:
 
     channels_last: bool
     precision: str
+    compiled: bool = False
 
     def told(self) -> str:
         """It in words.
@@ -35,10 +37,17 @@ class Way:
         >>> Way(channels_last=True, precision="float32").told()
         'channels last, float32'
         """
-        return f"{'channels last' if self.channels_last else 'contiguous'}, {self.precision}"
+        words = ["channels last" if self.channels_last else "contiguous", self.precision]
+        return ", ".join([*words, *(["compiled"] if self.compiled else [])])
 
 
-Timed = dict[Way, Timing]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tried:
+    """A way, and how long its steps took."""
+
+    way: Way
+    timing: Timing
+    first_seconds: float  # the first step of all, compilation included
 
 
 def ways(config: TrainConfig, device: torch.device, *, every: bool = False) -> list[Way]:
@@ -56,29 +65,34 @@ def ways(config: TrainConfig, device: torch.device, *, every: bool = False) -> l
     ]
 
 
-def time_ways(model: nn.Module, batches: Batches, size: int, chosen: Sequence[Way]) -> Timed:
-    """The time of a step of `size` images for each way, all taking turns."""
+def try_ways(
+    model: nn.Module, batches: Batches, config: TrainConfig, chosen: Sequence[Way]
+) -> list[Tried]:
+    """A step of a full batch in each of these ways, all taking turns.
+
+    Raises:
+        ConfigError: torch.compile cannot; says why.
+    """
     x, y = next(iter(batches.epoch(1)))
-    x, y = x[:size], y[:size]
-    models = {way.told(): (Computed(deepcopy(model), way), x) for way in chosen}
-    first = time_models(models, labels=y, rounds=1, warm_up=1)
-    once = sum(timing.median_seconds for timing in first.values())
-    rounds = min(max(int(SECONDS / once), _LEAST), _MOST)
-    found = time_models(models, labels=y, rounds=rounds, warm_up=1)
-    return {way: found[way.told()] for way in chosen}
+    x, y = x[: config.batch_size], y[: config.batch_size]
+    with compiling():
+        models = {way.told(): (Computed(deepcopy(model), way), x) for way in chosen}
+        first = time_models(models, labels=y, rounds=1, warm_up=0)
+        second = time_models(models, labels=y, rounds=1, warm_up=1)
+        once = sum(timing.median_seconds for timing in second.values())
+        rounds = min(max(int(SECONDS / once), _LEAST), _MOST)
+        timed = time_models(models, labels=y, rounds=rounds, warm_up=0)
+    return [
+        Tried(way=way, timing=timed[name], first_seconds=first[name].median_seconds)
+        for way, name in ((way, way.told()) for way in chosen)
+    ]
 
 
-def fastest(timed: Timed) -> Way:
+def fastest(tried: Sequence[Tried]) -> Way:
     """The first way, unless another one is clearly faster; then the fastest of all."""
-    usual = next(iter(timed))
-    best = min(timed, key=lambda way: timed[way].median_seconds)
-    limit = CLEARLY * timed[usual].median_seconds
-    return best if timed[best].median_seconds < limit else usual
-
-
-def applied(config: TrainConfig, way: Way) -> TrainConfig:
-    """`config` with nothing left open."""
-    return replace(config, channels_last=way.channels_last, precision=way.precision)
+    usual, best = tried[0], min(tried, key=lambda one: one.timing.median_seconds)
+    limit = CLEARLY * usual.timing.median_seconds
+    return best.way if best.timing.median_seconds < limit else usual.way
 
 
 @final
@@ -90,6 +104,8 @@ class Computed(nn.Module):
         self.way = way
         self.layout = torch.channels_last if way.channels_last else torch.contiguous_format
         self.model = model.to(memory_format=self.layout)  # pyright: ignore[reportCallIssue]
+        if way.compiled:
+            self.model.compile(dynamic=False)
 
     def forward(self, x: Tensor) -> Any:
         """What the model makes of it."""

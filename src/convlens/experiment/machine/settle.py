@@ -4,12 +4,14 @@ The answer goes into the run's own recipe, so that a run that is resumed or repe
 the same way wherever it goes on.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
 from convlens.data.batches import Batches
 from convlens.experiment.machine.compiled import refuse_without_compiler
-from convlens.experiment.machine.probe import Timed, applied, fastest, time_ways, ways
+from convlens.experiment.machine.probe import Tried, fastest, try_ways, ways
 from convlens.train.events import Settled
 from convlens.train.machine.precision import refuse_imitation
 from convlens.train.optim import TrainConfig
@@ -36,14 +38,14 @@ def settle(
     if "auto" not in (config.channels_last, config.precision):
         return config, None
     open_ways = ways(config, batches.data.images.device)
-    timed: Timed = {}
+    tried: list[Tried] = []
     chosen = open_ways[0]
     if len(open_ways) > 1:
-        timed = time_ways(model, batches, config.batch_size, open_ways)
-        chosen = fastest(timed)
-    settled = applied(config, chosen)
+        tried = try_ways(model, batches, config, open_ways)
+        chosen = fastest(tried)
+    settled = replace(config, channels_last=chosen.channels_last, precision=chosen.precision)
     return settled, Settled(
         channels_last=chosen.channels_last,
         precision=chosen.precision,
-        step_seconds={way.told(): timing.median_seconds for way, timing in timed.items()},
+        step_seconds={one.way.told(): one.timing.median_seconds for one in tried},
     )
