@@ -90,8 +90,7 @@ def resumed_lines(event: Resumed) -> list[str]:
 def machine_line(event: Settled | Compiled) -> str:
     """How the steps are computed on this machine."""
     if isinstance(event, Compiled):
-        sizes = "one size" if event.num_sizes == 1 else f"{event.num_sizes} sizes"
-        return f"compiled for batches of {sizes} in {event.seconds:.1f} s, before the training"
+        return f"compiled in {event.seconds:.1f} s, which are not part of the training"
     layout = "channels last" if event.channels_last else "contiguous"
     times = [f"{1e3 * s:.1f} ms {way}" for way, s in event.step_seconds.items()]
     tried = f": a step takes {'; '.join(times)}" if times else ", the only way here"

@@ -35,8 +35,7 @@ class Settled:
 class Compiled:
     """The steps have been compiled; it leaves no record, but the summary has the seconds."""
 
-    seconds: float  # more than the same steps take after that
-    num_sizes: int  # of batches, each compiled on its own
+    seconds: float  # so much longer took the first step than the second
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,8 +1,9 @@
 """The steps of a training compiled by torch.compile, before its clock starts.
 
-Forward and backward pass are compiled, for each size of batch that occurs. The validation and the
-test run as ever: so a run's accuracy is the one that its weights have wherever they are loaded.
-Weights keep their names, and a training that goes on is compiled again.
+Forward and backward pass of a full batch are compiled. An epoch's last batch, if it is smaller, runs
+as ever, for it would have to be compiled on its own; validation and test run as ever, too, so that
+a run's accuracy is the one that its weights have wherever they are loaded. Weights keep their
+names, and a training that goes on is compiled again.
 
 Source: torch.compile, https://docs.pytorch.org/docs/stable/generated/torch.compile.html.
 """
@@ -13,11 +14,13 @@ import time
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any, final
 
 import torch
-from torch import Tensor
+from torch import nn
 
 from convlens.core.errors import ConfigError
+from convlens.core.shapes import Batch
 from convlens.experiment.memory import is_shortage
 from convlens.inspection.training.restore import trained_in_vain
 from convlens.train.events import Compiled
@@ -48,15 +51,26 @@ def compile_steps(task: Classification) -> Compiled:
     Raises:
         ConfigError: torch.compile cannot; says why.
     """
-    task.network = torch.compile(task.model, dynamic=False)
-    seconds, sizes = 0.0, 0
-    for part in _kinds_of_parts(task):
-        with trained_in_vain(task.model), compiling():
-            task.model.train()
-            first = _gradient_seconds(task, part)
-            seconds += first - min(_gradient_seconds(task, part), first)
-        sizes += 1
-    return Compiled(seconds=seconds, num_sizes=sizes)
+    x, y = next(iter(task.train.epoch(1)))
+    x, y = x[: task.config.batch_size], y[: task.config.batch_size]
+    task.network = _Network(task.model, num_images=len(y))
+    with trained_in_vain(task.model), compiling():
+        task.model.train()
+        first, second = (_gradient_seconds(task, (x, y)) for _ in range(2))
+    return Compiled(seconds=max(first - second, 0.0))
+
+
+@final
+class _Network:
+    """A model, compiled for batches of so many images; others go through it as ever."""
+
+    def __init__(self, model: nn.Module, num_images: int) -> None:
+        self.model, self.num_images = model, num_images
+        self.compiled = torch.compile(model, dynamic=False)
+
+    def __call__(self, x: Batch) -> Any:
+        network = self.compiled if len(x) == self.num_images else self.model
+        return network(x)
 
 
 @contextmanager
@@ -74,17 +88,6 @@ def compiling() -> Generator[None]:
                 f"train.compile: torch.compile has failed: {reason}",
                 fix="leave it out: --set train.compile=false",
             ) from error
-
-
-def _kinds_of_parts(task: Classification) -> list[LabelledBatch]:
-    """A part of a batch for each number of images that goes through the network at once."""
-    found: dict[tuple[int, torch.dtype], tuple[Tensor, Tensor]] = {}
-    for start in {0, task.num_steps - 1}:
-        x, y = next(iter(task.train.epoch(1, start=start)))
-        size = task.config.batch_size
-        for part in zip(x.split(size), y.split(size), strict=True):
-            found.setdefault((len(part[1]), part[1].dtype), part)
-    return list(found.values())
 
 
 def _gradient_seconds(task: Classification, part: LabelledBatch) -> float:

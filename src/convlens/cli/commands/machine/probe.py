@@ -40,15 +40,15 @@ def probe(
     The ways take turns; nothing is trained, and no run folder is written. To let a training
     choose by itself: --set train.channels_last=auto --set train.precision=auto.
     """
+    from convlens.experiment.find import find_ways
     from convlens.experiment.machine.probe import fastest
-    from convlens.experiment.machine.table import try_recipe
     from convlens.experiment.recipe import load_recipe
     from convlens.train.machine.contention import note_now
 
     chosen = load_recipe(recipe, assignments or [])
     if (note := note_now()) and not as_json:
         say(f"note: {note}")
-    tried = try_recipe(chosen, with_compile=with_compile)
+    tried = find_ways(chosen, with_compile=with_compile)
     best = fastest([one for one in tried if not one.way.compiled])
     if as_json:
         print_json({"recipe": chosen.name, "ways": _content(tried), "chosen": asdict(best)})
