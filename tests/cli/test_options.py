@@ -17,8 +17,8 @@ def test_runs_are_looked_for_where_training_puts_them() -> None:
 def test_every_command_that_prints_a_result_can_print_json() -> None:
     commands = (
         compare_models.compare_models, data.data, data.show, doctor.doctor, evaluate.evaluate,
-        models.models, predict.predict, probe.probe, recipes.recipes, runs.runs, runs.show, summary.summary,
-        train.train,
+        models.models, predict.predict, probe.probe, recipes.recipes, runs.runs, runs.show,
+        summary.summary, train.train,
     )  # fmt: skip
     for command in commands:
         assert inspect.signature(command).parameters["as_json"].annotation == options.Json

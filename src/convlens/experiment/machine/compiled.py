@@ -1,6 +1,6 @@
 """The steps of a training compiled by torch.compile, before its clock starts.
 
-Forward and backward pass of a full batch are compiled. An epoch's last batch, if it is smaller, runs
+Forward and backward pass of a full batch are compiled. A smaller one, at the end of an epoch, runs
 as ever, for it would have to be compiled on its own; validation and test run as ever, too, so that
 a run's accuracy is the one that its weights have wherever they are loaded. Weights keep their
 names, and a training that goes on is compiled again.
