@@ -28,7 +28,11 @@ def told(found: Sequence[Way]) -> list[str]:
     [
         (TrainConfig(), True, ["channels last, float32"]),
         (TrainConfig(channels_last=False), True, ["contiguous, float32"]),
-        (TrainConfig(channels_last="auto"), True, ["channels last, float32", "contiguous, float32"]),
+        (
+            TrainConfig(channels_last="auto"),
+            True,
+            ["channels last, float32", "contiguous, float32"],
+        ),
         (TrainConfig(precision="auto"), False, ["channels last, float32"]),
         (
             TrainConfig(precision="auto"),

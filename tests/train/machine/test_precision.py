@@ -32,7 +32,9 @@ def test_a_cpu_has_it_if_it_says_so(monkeypatch: pytest.MonkeyPatch, sign: str) 
     refuse_imitation("bfloat16", CPU)
 
 
-@pytest.mark.parametrize(("capability", "native"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+@pytest.mark.parametrize(
+    ("capability", "native"), [((7, 5), False), ((8, 0), True), ((9, 0), True)]
+)
 def test_a_gpu_has_it_from_capability_8_on(
     monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], native: bool
 ) -> None:
