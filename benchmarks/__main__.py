@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import d2l_epoch, loader, operations, step
+from benchmarks import d2l_epoch, loader, operations, settings, step
 from benchmarks.benchmark import Benchmark, Options, Report
 from benchmarks.measure import Machine, this_machine
 from benchmarks.pipe import WorkerError
@@ -20,6 +20,7 @@ BENCHMARKS: Table[Benchmark] = Table(
     ("d2l-epoch", Benchmark(run=d2l_epoch.run, rounds=5, about="LeNet epoch, beside d2l")),
     ("loader", Benchmark(run=loader.run, rounds=3, about="batches, beside torchvision")),
     ("operations", Benchmark(run=operations.run, rounds=10, about="correlation, all ways")),
+    ("settings", Benchmark(run=settings.run, rounds=7, about="large buffers kept, by layout")),
     ("step", Benchmark(run=step.run, rounds=20, about="LeNet step, beside plain PyTorch")),
 )
 EXAMPLES = """\

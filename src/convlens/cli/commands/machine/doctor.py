@@ -25,14 +25,14 @@ class Check:
 
 
 def doctor(out: options.Out = options.RUNS, as_json: options.Json = False) -> None:
-    """Check Python, PyTorch, device, data, write rights and how trainings fare here.
-
-    Exit 1 if something fails. What is merely slow, as other programs at work, does not fail.
+    """Check Python, PyTorch, threads, device, data, write rights and what makes training slow.
 
     \b
     Examples:
       convlens doctor
       convlens doctor --json
+
+    Exit 1 if a check fails. What is merely slow, such as other programs at work, does not fail.
     """
     checks = [check() for check in (_python, _torch, _threads, _device, _data)]
     checks.append(_write_rights(out))
