@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import epoch, loader, operations, step
+from benchmarks import epoch, loader, operations, settings, step
 from benchmarks.benchmark import Benchmark, Options
 from benchmarks.measure import this_machine
 from benchmarks.pipe import WorkerError
@@ -36,6 +36,7 @@ BENCHMARKS: Table[Benchmark] = Table(
         ),
     ),
     ("operations", Benchmark(run=operations.run, rounds=10, about="correlation, all ways")),
+    ("settings", Benchmark(run=settings.run, rounds=7, about="large buffers kept, by layout")),
     (
         "step",
         Benchmark(

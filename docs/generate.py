@@ -29,7 +29,7 @@ REFERENCE = Path(__file__).parent / "reference"
 COMMANDS = (
     "train", "lr-find", "evaluate", "predict", "models", "summary", "compare-models", "recipes",
     "data", "data list", "data show", "data fetch", "runs", "runs show", "compare", "report",
-    "doctor", "conv", "conv learn", "conv picture",
+    "doctor", "probe", "conv", "conv learn", "conv picture",
     "study", "study list", "study run", "study values",
     "reproduce",
 )  # fmt: skip

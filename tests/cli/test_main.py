@@ -37,7 +37,7 @@ def test_no_arguments_give_six_examples(convlens: Convlens) -> None:
 
 
 COMMANDS = ["train", "evaluate", "lr-find", "predict", "models", "recipes", "data", "data show",
-            "runs", "runs show", "compare", "report", "doctor", "conv", "conv learn",
+            "runs", "runs show", "compare", "report", "doctor", "probe", "conv", "conv learn",
             "conv picture"]  # fmt: skip
 
 

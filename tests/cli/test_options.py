@@ -3,7 +3,8 @@
 import inspect
 
 from convlens.cli import options
-from convlens.cli.commands import data, doctor, evaluate, predict, recipes, train
+from convlens.cli.commands import data, evaluate, predict, recipes, train
+from convlens.cli.commands.machine import doctor, probe
 from convlens.cli.commands.networks import compare_models, models, summary
 from convlens.cli.commands.runs import command as runs
 from convlens.runs.store import RUNS_FOLDER
@@ -16,8 +17,8 @@ def test_runs_are_looked_for_where_training_puts_them() -> None:
 def test_every_command_that_prints_a_result_can_print_json() -> None:
     commands = (
         compare_models.compare_models, data.data, data.show, doctor.doctor, evaluate.evaluate,
-        models.models, predict.predict, recipes.recipes, runs.runs, runs.show, summary.summary,
-        train.train,
+        models.models, predict.predict, probe.probe, recipes.recipes, runs.runs, runs.show,
+        summary.summary, train.train,
     )  # fmt: skip
     for command in commands:
         assert inspect.signature(command).parameters["as_json"].annotation == options.Json

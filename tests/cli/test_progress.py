@@ -8,6 +8,7 @@ import pytest
 
 from convlens.cli.progress import PlainLines, json_line, live_line, notes, progress
 from convlens.train.events import (
+    Compiled,
     EpochFinished,
     EpochStarted,
     Evaluated,
@@ -15,6 +16,7 @@ from convlens.train.events import (
     FitFinished,
     FitStarted,
     Resumed,
+    Settled,
     StepsFinished,
 )
 
@@ -77,6 +79,20 @@ def test_where_a_training_goes_on_is_told_and_its_notes_even_if_quiet(
     for event in (resumed, *EVENTS):
         notes(event)
     assert capsys.readouterr().err.splitlines() == lines[:1]
+
+
+def test_how_steps_are_computed_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = {"channels last, float32": 0.0102, "contiguous, float32": 0.0204}
+    tell = PlainLines()
+    tell(Settled(channels_last=True, precision="float32", step_seconds=seconds))
+    tell(Settled(channels_last=False, precision="float32", step_seconds={}))
+    tell(Compiled(seconds=21.26))
+    assert capsys.readouterr().err.splitlines() == [
+        "chosen: channels last, float32: a step takes 10.2 ms channels last, float32; "
+        "20.4 ms contiguous, float32",
+        "chosen: contiguous, float32, the only way here",
+        "compiled in 21.3 s, which are not part of the training",
+    ]
 
 
 class Terminal(io.StringIO):

@@ -4,6 +4,7 @@ import json
 import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from convlens.experiment.execute import (
     preparation,
     recipe_of,
 )
+from convlens.experiment.machine import compiled, probe
 from convlens.experiment.recipe import Recipe, resolve
 from convlens.nn.whitening import Whitening
 from convlens.report.figures import save_curves
@@ -42,7 +44,7 @@ from convlens.runs.record import without_times
 from convlens.runs.store import Run, list_runs, open_run
 from convlens.train import task
 from convlens.train.evaluate import measure
-from convlens.train.events import Checkpointed, Evaluated, Event
+from convlens.train.events import Checkpointed, Evaluated, Event, Settled
 from tests.idx_files import encode, learnable
 
 FILES = {
@@ -411,3 +413,74 @@ def test_a_run_with_augmentation_repeats_and_is_another_training(
     assert one.summary()["train_loss"] == same.summary()["train_loss"]
     assert one.summary()["train_loss"] != other.summary()["train_loss"]
     assert recipe_of(one).augment == changed.augment
+
+
+def test_what_is_left_to_the_machine_is_settled_in_the_runs_recipe(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "SECONDS", 0.0)
+    monkeypatch.setattr(probe, "has_bfloat16", lambda _: False)
+    heard: list[Event] = []
+    recipe = small_recipe(small_folder, epochs=1, channels_last="auto", precision="auto")
+    run = execute(recipe, out=tmp_path, listeners=[heard.append])
+    train, settled = recipe_of(run).train, heard[0]
+    assert isinstance(settled, Settled)
+    assert (train.channels_last, train.precision) == (settled.channels_last, "float32")
+    assert train == replace(recipe.train, channels_last=train.channels_last, precision="float32")
+    assert run.records()[0]["event"] == "FitStarted"
+    again = execute(replace(recipe, train=train), out=tmp_path)
+    assert without_times(again.records()) == without_times(run.records())
+
+
+def test_a_recipe_of_before_these_settings_is_read(finished: Run) -> None:
+    table = finished.read_recipe()
+    for setting in ("precision", "compile", "flush_denormal"):
+        del table["train"][setting]
+    assert resolve("small", table) == recipe_of(finished)
+
+
+def test_bfloat16_without_hardware_for_it_leaves_no_folder(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    with pytest.raises(ConfigError, match=r"train\.precision"):
+        execute(small_recipe(small_folder, precision="bfloat16"), out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_in_bfloat16_is_tested_in_it_and_elsewhere_in_float32(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+        run = execute(small_recipe(small_folder, epochs=1, precision="bfloat16"), out=tmp_path)
+        tested, again = run.summary()["test"], evaluate_run(run, device="cpu")
+        assert (tested["loss"], tested["accuracy"]) == (again.loss, again.accuracy)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    elsewhere = evaluate_run(run, device="cpu")
+    assert elsewhere.loss != tested["loss"]
+    assert elsewhere.loss == pytest.approx(tested["loss"], rel=1e-2)
+
+
+def plain_network(*_: object) -> nn.Sequential:
+    """Of layers whose forward the tests' type checks are not wrapped around: those are no use to
+    torch.compile."""
+    return nn.Sequential(nn.Conv2d(1, 2, 5, stride=3), nn.Flatten(), nn.Linear(128, 10))
+
+
+def test_a_compiled_run_is_the_same_run_and_its_compile_time_stands_apart(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By torch's back end "eager", which makes no machine code."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    monkeypatch.setattr(compiled, "refuse_without_compiler", lambda _: None)
+    monkeypatch.setattr(module, "build", plain_network)
+    plain, other = (
+        execute(small_recipe(small_folder, compile=wanted), out=tmp_path)
+        for wanted in (False, True)
+    )
+    assert without_times(plain.records()) == without_times(other.records())
+    assert other.summary()["compile_seconds"] >= 0
+    assert "compile_seconds" not in plain.summary()
+    weights = [run.weights_path("last").read_bytes() for run in (plain, other)]
+    assert weights[0] == weights[1]

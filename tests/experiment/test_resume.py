@@ -3,18 +3,21 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from convlens.core.errors import ConfigError, ConvLensError, RunError
 from convlens.core.seed import reproducible
 from convlens.data.augment.settings import AugmentConfig
 from convlens.experiment import execute as execution
 from convlens.experiment.execute import execute
+from convlens.experiment.machine import compiled
 from convlens.experiment.recipe import Recipe, resolve
 from convlens.experiment.resume import refuse_other_settings, resume_run
 from convlens.runs.lock import locked
@@ -119,6 +122,24 @@ def test_buffers_and_chance_go_on_too(
     small_folder: Path, tmp_path: Path, model: dict[str, Any]
 ) -> None:
     small = recipe(small_folder, model, epochs=2)
+    expected = left(execute(small, out=tmp_path / "whole"))
+    run = stopped(small, tmp_path, stop_at(StepsFinished, 3))
+    resume_run(run)
+    assert left(run) == expected
+
+
+def test_a_compiled_run_goes_on_too(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By torch's back end "eager", of layers that the tests' type checks are not around."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    monkeypatch.setattr(compiled, "refuse_without_compiler", lambda _: None)
+    for module in ("execute", "resume"):
+        monkeypatch.setattr(
+            f"convlens.experiment.{module}.build",
+            lambda *_: nn.Sequential(nn.Conv2d(1, 2, 5), nn.Flatten(), nn.Linear(1152, 10)),
+        )
+    small = recipe(small_folder, epochs=2, compile=True, momentum=0.5)
     expected = left(execute(small, out=tmp_path / "whole"))
     run = stopped(small, tmp_path, stop_at(StepsFinished, 3))
     resume_run(run)

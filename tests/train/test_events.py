@@ -40,5 +40,5 @@ def test_records_know_an_events_times_by_the_names_of_its_fields(kind: type) -> 
     assert not_times <= {
         "epoch", "step", "loss", "lr", "accuracy", "num_images", "best",
         "num_epochs", "steps_per_epoch", "device", "reason",
-        "notes",
+        "notes", "channels_last", "precision",
     }  # fmt: skip

@@ -98,6 +98,23 @@ def test_a_classification_is_a_model_with_images_and_settings(
     assert (found.loss, found.num_correct) == (again.loss, again.num_correct)
 
 
+def test_bfloat16_is_near_float32_and_the_weights_stay_float32(small_splits: Splits) -> None:
+    exact = classification(small_splits, TrainConfig(batch_size=20))
+    rough = classification(small_splits, TrainConfig(batch_size=20, precision="bfloat16"))
+    batch = next(iter(exact.epoch(1)))
+    rough.model.train()
+    expected, found = exact.gradient(batch), rough.gradient(batch)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-2)
+    assert not torch.equal(found, expected)
+    for one, other in zip(exact.model.parameters(), rough.model.parameters(), strict=True):
+        assert other.dtype == torch.float32
+        assert one.grad is not None and other.grad is not None
+        assert (one.grad - other.grad).norm() < 0.05 * one.grad.norm()
+    assert rough.evaluate().loss == pytest.approx(exact.evaluate().loss, rel=1e-2)
+    assert rough.evaluate().loss != exact.evaluate().loss
+
+
 def small_network() -> nn.Sequential:
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(1, 4, 5, stride=3), nn.Flatten(), nn.Linear(256, 10))

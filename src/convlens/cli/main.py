@@ -8,7 +8,6 @@ import typer
 from convlens import __version__
 from convlens.cli.commands import (
     data,
-    doctor,
     evaluate,
     lr_find,
     predict,
@@ -18,11 +17,13 @@ from convlens.cli.commands import (
     train,
 )
 from convlens.cli.commands.conv import command as conv
+from convlens.cli.commands.machine import doctor, probe
 from convlens.cli.commands.networks import compare_models, models, summary
 from convlens.cli.commands.runs import command as runs
 from convlens.cli.commands.runs import compare, report
 from convlens.cli.console import fail
 from convlens.cli.exit_codes import exit_code
+from convlens.core.allocator import keep_buffers
 from convlens.core.errors import ConvLensError
 
 EXAMPLES = """\
@@ -60,6 +61,7 @@ app.add_typer(runs.app)
 app.command()(compare.compare)
 app.command()(report.report)
 app.command()(doctor.doctor)
+app.command()(probe.probe)
 
 
 @app.callback(invoke_without_command=True)
@@ -80,6 +82,7 @@ def convlens(
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    keep_buffers()  # before torch is loaded
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     sys.exit(run([argument for argument in arguments if argument != "--debug"], debug=debug))

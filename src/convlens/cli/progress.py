@@ -11,6 +11,7 @@ from dataclasses import asdict
 
 from convlens.cli.console import percent, say
 from convlens.train.events import (
+    Compiled,
     EpochFinished,
     EpochStarted,
     Evaluated,
@@ -19,6 +20,7 @@ from convlens.train.events import (
     FitStarted,
     Listener,
     Resumed,
+    Settled,
     StepsFinished,
     Stopped,
 )
@@ -64,6 +66,8 @@ class PlainLines:
             case Resumed():
                 for line in resumed_lines(event):
                     say(line)
+            case Settled() | Compiled():
+                say(machine_line(event))
             case FitStarted():
                 self._num_epochs = event.num_epochs
                 say(started_line(event))
@@ -80,6 +84,16 @@ class PlainLines:
 def resumed_lines(event: Resumed) -> list[str]:
     """Where a training goes on, and what to know of it."""
     return [*(f"note: {note}" for note in event.notes), f"going on {told(event.epoch, event.step)}"]
+
+
+def machine_line(event: Settled | Compiled) -> str:
+    """How the steps are computed on this machine."""
+    if isinstance(event, Compiled):
+        return f"compiled in {event.seconds:.1f} s, which are not part of the training"
+    layout = "channels last" if event.channels_last else "contiguous"
+    times = [f"{1e3 * s:.1f} ms {way}" for way, s in event.step_seconds.items()]
+    tried = f": a step takes {'; '.join(times)}" if times else ", the only way here"
+    return f"chosen: {layout}, {event.precision}{tried}"
 
 
 def started_line(event: FitStarted) -> str:
@@ -132,6 +146,8 @@ def live_line() -> Generator[Listener]:
                 case Resumed():
                     for line in resumed_lines(event):
                         console.print(line, highlight=False, soft_wrap=True)
+                case Settled() | Compiled():
+                    console.print(machine_line(event), highlight=False, soft_wrap=True)
                 case FitStarted():
                     started = event
                     console.print(started_line(event), highlight=False)

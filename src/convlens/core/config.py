@@ -8,7 +8,7 @@ key, and turns them back. pydantic does the validation; its errors become one li
 import json
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from datetime import date, time
 from pathlib import Path
@@ -22,6 +22,7 @@ from convlens.core.names import nearest, suggestion
 
 T = TypeVar("T")
 SettingsTable = dict[str, Any]  # what a TOML table holds
+_SHOULD = "Input should be "  # how pydantic begins
 Fraction = Annotated[float, Field(ge=0, lt=1)]  # the type of a setting: a share, never all
 
 
@@ -46,10 +47,13 @@ def parse(kind: type[T], table: Mapping[str, Any], *, section: str = "") -> T:
         cause = first.get("ctx", {}).get("error")
         if isinstance(cause, ConfigError):  # a rule between settings, told by the dataclass
             raise cause from None
-        key = _dotted(section, *map(str, first["loc"]))
+        choices = _of_one_union(error.errors())
+        last = choices[-1]
+        key = _dotted(section, *map(str, first["loc"][:1] if len(choices) > 1 else first["loc"]))
         message = first["msg"][0].lower() + first["msg"][1:]
+        message += "".join(f" or {other['msg'].removeprefix(_SHOULD)}" for other in choices[1:])
         found = first["input"]
-        hint = _nearest_choice(found, first.get("ctx", {}))
+        hint = _nearest_choice(found, last.get("ctx", {}))
         raise ConfigError(f"{key}: {message}, not {found!r}{hint}") from None
 
 
@@ -141,6 +145,17 @@ def _refuse_unsayable(value: object, key: str) -> None:
         raise ConfigError(f"{key}: a date or a time is no setting")
     elif isinstance(value, int | float) and not -sys.float_info.max <= value <= sys.float_info.max:
         raise ConfigError(f"{key}: input should be a finite number")
+
+
+def _of_one_union(errors: Sequence[Any]) -> Sequence[Any]:
+    """The first of these errors, and those of the other types that its setting may have.
+
+    pydantic ends the place of an error with the type's name, where there is more than one.
+    """
+    place = errors[0]["loc"]
+    if len(place) < 2 or not isinstance(place[-1], str):
+        return errors[:1]
+    return [error for error in errors if error["loc"][:-1] == place[:-1]]
 
 
 def _nearest_choice(found: object, context: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
+from convlens.core.allocator import keep_buffers
 from convlens.core.errors import ConfigError, Diverged
 from convlens.d2l.board import Number, mean
 from convlens.d2l.data import DataModule, ResidentLoader
@@ -85,6 +86,7 @@ class Trainer(HyperParameters):
         self.save_hyperparameters()
         self.gpus = [gpu(index) for index in range(min(num_gpus, count_gpus()))]
         self.device = self.gpus[0] if self.gpus else torch.device("cpu")
+        keep_buffers()
         self.history = History()
         self.epoch = self.train_batch_idx = self.val_batch_idx = 0
 

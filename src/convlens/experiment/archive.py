@@ -17,6 +17,7 @@ from convlens.runs.pair import CheckpointPair, Saved
 from convlens.runs.store import RUNS_FOLDER, Run
 from convlens.train.evaluate import Evaluation
 from convlens.train.events import (
+    Compiled,
     EpochFinished,
     EpochStarted,
     Evaluated,
@@ -71,6 +72,7 @@ class Archive:
         self.epochs: list[EpochFinished] = []
         self.seconds: float | None = None
         self.stopped: str | None = None  # why it ended before its last epoch did
+        self.compile_seconds: float | None = None  # before the steps of this process
         self.evaluating = False  # no step is under way
         self._num_records = 0
         self._saved_at = time.monotonic()  # seconds
@@ -109,6 +111,9 @@ class Archive:
     def listen(self, event: Event) -> None:
         """Write the event down, unless that was done before the training was taken up."""
         start = self.start
+        if isinstance(event, Compiled):
+            self.compile_seconds = event.seconds
+            return
         if isinstance(event, FitStarted) and start != START:
             return
         if isinstance(event, EpochStarted) and event.epoch == start.epoch and start.step:
@@ -206,6 +211,7 @@ class Archive:
             "train_loss": self.epochs[-1].loss if self.epochs else None,
             "seconds": self.seconds,
             "train_seconds": train_seconds,
+            **({"compile_seconds": c} if (c := self.compile_seconds) is not None else {}),
             "images_per_second": num_images / train_seconds if train_seconds else None,
         }
         if status == "finished":

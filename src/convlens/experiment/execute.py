@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from convlens.core.allocator import keep_buffers
 from convlens.core.errors import Diverged, OutOfMemory, RunError
 from convlens.core.seed import derive, reproducible
 from convlens.data.augment.apply import Augment
@@ -20,6 +21,8 @@ from convlens.data.image_set import ImageSet
 from convlens.data.transform import Prepare
 from convlens.experiment.archive import Archive, writing
 from convlens.experiment.interruption import interruptible
+from convlens.experiment.machine.compiled import compile_steps
+from convlens.experiment.machine.settle import refuse_what_this_machine_lacks, settle
 from convlens.experiment.memory import evaluation_shortage, is_shortage, training_shortage
 from convlens.experiment.recipe import Recipe, resolve
 from convlens.models.catalog import build
@@ -32,6 +35,8 @@ from convlens.runs.store import RUNS_FOLDER, Run, create_run
 from convlens.train.evaluate import Evaluation, evaluate, measure, predict_logits
 from convlens.train.events import Listener
 from convlens.train.loop import run as fit
+from convlens.train.machine.denormals import flushing_denormals
+from convlens.train.machine.precision import computed_in, here
 from convlens.train.optim import TrainConfig, choose_device
 from convlens.train.task import Classification
 
@@ -78,9 +83,12 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
         Diverged: the loss is no longer finite; the folder holds the last good weights.
         KeyboardInterrupt: Ctrl-C or SIGTERM; says what was saved, and how to go on.
     """
+    keep_buffers()
     material = Material.of(recipe)
+    refuse_what_this_machine_lacks(recipe.train, material.device)
     with initial_chance(recipe):
         model = initial_model(recipe, material.splits.train)
+        recipe = _settled(recipe, model, material, listeners)
         run = create_run(recipe.name, out)
         with locked(run.path):
             with writing(run, lambda: "name another folder with --out"):
@@ -89,6 +97,19 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
                 run.write_json("provenance.json", origin)
             train_into(run, recipe, model, material, listeners, pair=CheckpointPair(run.path))
     return run
+
+
+def _settled(
+    recipe: Recipe, model: nn.Module, material: Material, listeners: Sequence[Listener]
+) -> Recipe:
+    """The recipe with nothing left to the machine; listeners are told what was settled."""
+    prepare = preparation(recipe.data)
+    batches = training_batches(material.splits.train, recipe.train, prepare, recipe.augment)
+    config, settled = settle(recipe.train, model, batches)
+    if settled is not None:
+        for listener in listeners:
+            listener(settled)
+    return replace(recipe, train=config)
 
 
 def initial_chance(recipe: Recipe) -> AbstractContextManager[None]:
@@ -126,10 +147,14 @@ def train_into(
     train = training_batches(splits.train, recipe.train, prepare, recipe.augment)
     validation = evaluation_batches(splits.validation, recipe.data)
     task = Classification(model, train, validation, recipe.train)
-    with interruptible() as interruption:
+    with interruptible() as interruption, flushing_denormals(recipe.train.flush_denormal):
         archive = Archive(run, recipe, task, interruption, pair)
         start = archive.go_on(saved)
         try:
+            if recipe.train.compile:
+                compiled = compile_steps(task)
+                for listener in (archive.listen, *listeners):
+                    listener(compiled)
             fit(
                 task,
                 epochs=recipe.train.epochs,
@@ -140,7 +165,8 @@ def train_into(
                 start=start,
             )
             archive.rest()
-            with writing(run, archive.going_on):
+            in_precision = computed_in(recipe.train.precision, material.device)
+            with writing(run, archive.going_on), in_precision:
                 test = _test(run, model, evaluation_batches(splits.test, recipe.data))
             archive.finish("finished", test=test)
         except Diverged as error:
@@ -229,12 +255,14 @@ def evaluate_run(
         RunError: the run has no such weights.
         DataError: the data cannot be used.
     """
-    config = recipe_of(run).data
+    recipe, chosen = recipe_of(run), choose_device(device)
+    config = recipe.data
     if folder is not None:
         config = replace(config, folder=str(folder))
     model = load_model(run, which, device)
-    images = load_data(config).test.to(choose_device(device))
-    return evaluate(model, evaluation_batches(images, config))
+    images = load_data(config).test.to(chosen)
+    with computed_in(here(recipe.train.precision, chosen), chosen):
+        return evaluate(model, evaluation_batches(images, config))
 
 
 def _test(run: Run, model: nn.Module, batches: Batches) -> Evaluation:

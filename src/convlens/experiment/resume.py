@@ -8,10 +8,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from convlens.core.allocator import keep_buffers
 from convlens.core.config import override
 from convlens.core.errors import ConfigError, RunError
 from convlens.experiment.archive import writing
 from convlens.experiment.execute import Material, initial_chance, recipe_of, train_into
+from convlens.experiment.machine.settle import refuse_what_this_machine_lacks
 from convlens.experiment.recipe import resolve
 from convlens.models.catalog import build
 from convlens.runs.lock import locked
@@ -36,7 +38,9 @@ def resume_run(run: Run, *, listeners: Sequence[Listener] = ()) -> Run:
         pair = CheckpointPair(run.path)
         _refuse_ended(run, pair)
         saved = _newest(run, pair)
+        keep_buffers()
         material = Material.of(recipe)
+        refuse_what_this_machine_lacks(recipe.train, material.device)
         here = provenance(material.device, material.data_md5)
         origin = run.read_json("provenance.json") or here  # it may have been killed before
         _refuse_other_data(run, origin, here)

@@ -9,6 +9,7 @@ from convlens.data.catalog import load_data
 from convlens.experiment.execute import evaluation_batches, load_model, recipe_of
 from convlens.runs.store import Run
 from convlens.train.evaluate import Evaluation, measure, predict_logits
+from convlens.train.machine.precision import computed_in, here
 from convlens.train.optim import choose_device
 from convlens.train.views import VIEWS, average_views
 
@@ -36,14 +37,16 @@ def evaluate_views(
     views = VIEWS[name]
     if not 0 < share <= 1:
         raise ConfigError(f"a share of the images is above 0 and at most 1, not {share}")
-    config = recipe_of(run).data
+    recipe, chosen = recipe_of(run), choose_device(device)
+    config = recipe.data
     if folder is not None:
         config = replace(config, folder=str(folder))
     model = load_model(run, which, device)
-    images = load_data(config).test.to(choose_device(device))
+    images = load_data(config).test.to(chosen)
     batches = evaluation_batches(images, config)
     started = time.perf_counter()
-    logits = predict_logits(model, batches)
-    plain = measure(logits, images.labels, time.perf_counter() - started)
-    averaged = average_views(model, batches, logits, views, share)
-    return plain, measure(averaged, images.labels, time.perf_counter() - started)
+    with computed_in(here(recipe.train.precision, chosen), chosen):
+        logits = predict_logits(model, batches)
+        plain = measure(logits, images.labels, time.perf_counter() - started)
+        averaged = average_views(model, batches, logits, views, share)
+        return plain, measure(averaged, images.labels, time.perf_counter() - started)

@@ -44,9 +44,10 @@ def evaluating(model: nn.Module) -> Generator[None]:
 
 
 def predict_logits(model: nn.Module, batches: Batches) -> Logits:
-    """The logits of every image, in the order of the batches."""
+    """The logits of every image, in the order of the batches; bfloat16 becomes float32."""
     with evaluating(model):
-        return torch.cat([model(x) for x, _ in batches.epoch()])
+        logits = torch.cat([model(x) for x, _ in batches.epoch()])
+        return logits.float() if logits.dtype == torch.bfloat16 else logits
 
 
 def evaluate(model: nn.Module, batches: Batches) -> Evaluation:

@@ -1,6 +1,8 @@
 """What happens in a training, told to whoever listens. Listeners read; they never steer.
 
+    Settled                      if the recipe left to the machine how steps are computed
     Resumed                      if the training goes on from a checkpoint
+    Compiled                     if its steps are compiled
     FitStarted
     for each epoch:
         EpochStarted             also in mid-epoch, if it goes on from there
@@ -16,8 +18,24 @@ Source: the loop of composer's `Event`, https://github.com/mosaicml/composer, fo
 drawing the loop where its events are defined.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """How steps will be computed; it leaves no record, but the run's recipe has it from now on."""
+
+    channels_last: bool
+    precision: str
+    step_seconds: Mapping[str, float]  # of each way that was tried, the median; none if one is left
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compiled:
+    """The steps have been compiled; it leaves no record, but the summary has the seconds."""
+
+    seconds: float  # so much longer took the first step than the second
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +121,9 @@ class FitFinished:
 
 
 Event = (
-    Resumed
+    Settled
+    | Resumed
+    | Compiled
     | FitStarted
     | EpochStarted
     | StepsFinished

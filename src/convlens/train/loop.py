@@ -29,6 +29,7 @@ from convlens.train.events import (
     StepsFinished,
     Stopped,
 )
+from convlens.train.machine.denormals import flushing_denormals
 from convlens.train.optim import TrainConfig
 from convlens.train.position import START, Keep, Position
 from convlens.train.task import Classification, Task
@@ -54,13 +55,15 @@ def fit(
     Raises:
         Diverged: the loss is no longer finite; says where.
     """
-    run(
-        Classification(model, train, validation, config),
-        epochs=config.epochs,
-        log_every=config.log_every,
-        listeners=listeners,
-        checkpoint=checkpoint,
-    )
+    task = Classification(model, train, validation, config)
+    with flushing_denormals(config.flush_denormal):
+        run(
+            task,
+            epochs=config.epochs,
+            log_every=config.log_every,
+            listeners=listeners,
+            checkpoint=checkpoint,
+        )
 
 
 def run(

@@ -7,7 +7,7 @@ for each epoch:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, final
 
 import torch
@@ -18,6 +18,7 @@ from convlens.core.shapes import Batch, Labels, SoftLabels
 from convlens.data.batches import Batches
 from convlens.nn.auxiliary import classification_loss
 from convlens.train.evaluate import Evaluation, evaluate
+from convlens.train.machine.precision import computed_in
 from convlens.train.optim import TrainConfig, build_optimizer, learning_rate
 from convlens.train.optim.average import WeightAverage
 from convlens.train.optim.build import set_learning_rate
@@ -105,7 +106,7 @@ class Classification(Task):
         self.sgd = self.optimizer = build_optimizer(model, config)
         self.device = train.data.images.device
         self.num_steps, self.num_images = len(train), len(train.data)
-        channels_last = config.channels_last
+        self.network: Callable[[Batch], Any] = model  # what a step calls: it may be compiled
         self.average = WeightAverage(model, config.average) if config.average else None
         self.lookahead = (
             Lookahead(model.parameters(), every=config.lookahead, share=config.lookahead_share)
@@ -114,7 +115,9 @@ class Classification(Task):
         )
         self.stopping = Stopping(patience=config.patience, seconds=config.time_limit)
         self._step = 0  # of the training, from 1: the one being taken
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.memory_format = (
+            torch.channels_last if config.channels_last else torch.contiguous_format
+        )
         # Now, and not in `epoch`: a training that goes on may have its evaluation alone before it.
         model.to(memory_format=self.memory_format)  # type: ignore[call-overload]
 
@@ -149,8 +152,9 @@ class Classification(Task):
     def loss(self, batch: LabelledBatch) -> Float[Tensor, ""]:
         """The cross-entropy, with that of auxiliary logits if there are any."""
         x, y = batch
-        output = self.model(x.contiguous(memory_format=self.memory_format))
-        return classification_loss(output, y, label_smoothing=self.config.label_smoothing)
+        with computed_in(self.config.precision, self.device):
+            output = self.network(x.contiguous(memory_format=self.memory_format))
+            return classification_loss(output, y, label_smoothing=self.config.label_smoothing)
 
     def size(self, batch: LabelledBatch) -> int:
         """The number of labels."""
@@ -186,7 +190,10 @@ class Classification(Task):
             self.lookahead.end_round()
         if self.average is not None:
             self.average.show()
-        return evaluate(self.model, self.validation) if len(self.validation.data) else None
+        if not len(self.validation.data):
+            return None
+        with computed_in(self.config.precision, self.device):
+            return evaluate(self.model, self.validation)
 
     def state_dict(self) -> dict[str, dict[str, Any]]:
         """What a training needs to go on, beside the model, the optimiser, and its position.

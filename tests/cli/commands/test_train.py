@@ -11,6 +11,7 @@ from convlens.cli.main import run
 from convlens.experiment import execute as execution
 from convlens.runs.record import without_times
 from convlens.runs.store import Run
+from convlens.train.machine import contention
 from tests.cli.conftest import Convlens
 from tests.pictures import draw, write_shapes
 
@@ -49,6 +50,20 @@ def test_json_is_one_object_on_stdout_and_lines_on_stderr(
     events = [json.loads(line)["event"] for line in result.err.splitlines()]
     assert events[0] == "FitStarted"
     assert events[-1] == "FitFinished"
+
+
+@pytest.mark.parametrize(
+    ("option", "told"), [([], True), (["--quiet"], False), (["--json"], False)]
+)
+def test_a_busy_machine_is_told_of_before_the_training(
+    convlens: Convlens, small_recipe: Sequence[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, option: list[str], told: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(contention, "note_now", lambda: "others are at work")
+    result = convlens("train", "lenet", *small_recipe, "--out", tmp_path, *option)
+    assert result.code == 0
+    assert ("note: others are at work\ntraining on 600 images" in result.err) == told
+    assert ("others are at work" in result.err) == told
 
 
 def test_the_run_folder_holds_every_file(trained: Path) -> None:
@@ -328,6 +343,10 @@ def test_what_was_interrupted_is_told_with_the_command(
     ("arguments", "words"),
     [
         (["--epochs", "7"], ["train.epochs: the run's is 1, not 7", "--set train.epochs=7"]),
+        (
+            ["--set", "train.precision=bfloat16"],
+            ["train.precision: the run's is float32, not bfloat16"],
+        ),
         (["--set", "model.activation=relu"], ["model.activation: the run's is sigmoid, not relu"]),
         (["lenet"], ["goes on by its own recipe, not by 'lenet'", "convlens train --resume"]),
         (["--set", "train.epoch=1"], ["train.epoch: unknown setting"]),

@@ -70,6 +70,7 @@ def train(
     Ctrl-C once finishes the step, saves and says how to go on; twice stops at once.
     """
     from convlens.cli.progress import progress
+    from convlens.train.machine.contention import note_now
 
     named = {
         "epochs": epochs,
@@ -85,6 +86,8 @@ def train(
         start = _begin(recipe, settings, data, out, as_json=as_json, quiet=quiet)
     else:
         start = _go_on(resume, recipe, settings, data, out)
+    if not (quiet or as_json) and (note := note_now()):
+        say(f"note: {note}")
     try:
         with progress(as_json=as_json, quiet=quiet) as listeners:
             run = start(listeners)

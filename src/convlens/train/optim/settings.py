@@ -55,7 +55,12 @@ class TrainConfig:
     time_limit: NonNegativeFloat = 0.0  # seconds of training, after which it ends; 0: none
     seed: NonNegativeInt = 0  # of initial weights and shuffling
     device: str = "auto"  # cpu, cuda, cuda:1, mps; auto: the first GPU, else the CPU
-    channels_last: bool = True  # memory layout of images and filters; faster on most machines
+    channels_last: bool | Literal["auto"] = True  # memory layout of images and filters; faster on
+    # most machines; auto: as a few timed steps say, once, and the run's recipe then has the answer
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"  # of products and convolutions;
+    # auto: bfloat16 where the hardware has it and a few timed steps say that it is faster
+    compile: bool = False  # the steps by torch.compile, before the training begins
+    flush_denormal: bool = True  # numbers below 1.2e-38 are taken as zeros, on a CPU
     log_every: PositiveInt = 50  # steps between two records of the training loss
     checkpoint_seconds: NonNegativeFloat = 60.0  # between checkpoints; 0: at epochs' ends only
 

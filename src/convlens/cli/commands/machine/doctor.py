@@ -25,15 +25,18 @@ class Check:
 
 
 def doctor(out: options.Out = options.RUNS, as_json: options.Json = False) -> None:
-    """Check Python, PyTorch, threads, device, data and write rights; exit 1 if one fails.
+    """Check Python, PyTorch, threads, device, data, write rights and what makes training slow.
 
     \b
     Examples:
       convlens doctor
       convlens doctor --json
+
+    Exit 1 if a check fails. What is merely slow, such as other programs at work, does not fail.
     """
     checks = [check() for check in (_python, _torch, _threads, _device, _data)]
     checks.append(_write_rights(out))
+    checks += [check() for check in (_buffers, _precision, _denormals, _others)]
     failed = [check for check in checks if not check.good]
     if as_json:
         print_json({"good": not failed, "checks": [asdict(check) for check in checks]})
@@ -98,3 +101,40 @@ def _write_rights(out: Path) -> Check:
         reason = (error.strerror or str(error)).lower()
         return Check("write rights", False, f"{place}: {reason}", "name another folder with --out")
     return Check("write rights", True, f"run folders can be made in {out}")
+
+
+def _buffers() -> Check:
+    from convlens.core.allocator import keep_buffers
+
+    found = keep_buffers()
+    return Check("large buffers", True, f"{'kept' if found.kept else 'not kept'}: {found.why}")
+
+
+def _precision() -> Check:
+    from convlens.train.machine.precision import has_bfloat16, slowdown
+    from convlens.train.optim import choose_device
+
+    device = choose_device("auto")
+    if has_bfloat16(device):
+        found = f"this {device.type} has it: --set train.precision=auto tries it"
+    elif device.type == "cpu":
+        found = f"not on this cpu: imitated, a product takes {slowdown():.0f} times as long"
+    else:
+        found = f"not used on {device.type}"
+    return Check("bfloat16", True, found)
+
+
+def _denormals() -> Check:
+    from convlens.train.machine.denormals import flushed_share, flushing_denormals
+
+    with flushing_denormals():
+        share = flushed_share()
+    where = "in all threads" if share == 1 else f"in {share:.0%} of a tensor's numbers"
+    return Check("denormals", True, f"zeros while training, {where}" if share else "kept")
+
+
+def _others() -> Check:
+    from convlens.train.machine.contention import measure
+
+    found = measure()
+    return Check("other programs", True, found.told(), found.advice)

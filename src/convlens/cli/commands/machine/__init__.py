@@ -1,0 +1,5 @@
+"""Commands about the machine that trains.
+
+doctor.py           `convlens doctor`
+probe.py            `convlens probe`
+"""
