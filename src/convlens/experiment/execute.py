@@ -19,6 +19,7 @@ from convlens.data.image_set import ImageSet
 from convlens.data.transform import Prepare
 from convlens.experiment.archive import Archive, writing
 from convlens.experiment.interruption import interruptible
+from convlens.experiment.loggers.logger import logged
 from convlens.experiment.memory import evaluation_shortage, is_shortage, training_shortage
 from convlens.experiment.recipe import Recipe, resolve
 from convlens.models.catalog import build
@@ -112,7 +113,7 @@ def train_into(
     train = training_batches(splits.train, recipe.train, prepare, recipe.augment)
     validation = evaluation_batches(splits.validation, recipe.data)
     task = Classification(model, train, validation, recipe.train)
-    with interruptible() as interruption:
+    with interruptible() as interruption, logged(listeners, run, recipe):
         archive = Archive(run, recipe, task, interruption, pair)
         start = archive.go_on(saved)
         try:
