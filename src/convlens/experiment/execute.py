@@ -21,6 +21,7 @@ from convlens.data.image_set import ImageSet
 from convlens.data.transform import Prepare
 from convlens.experiment.archive import Archive, writing
 from convlens.experiment.interruption import interruptible
+from convlens.experiment.loggers.logger import logged
 from convlens.experiment.machine.compiled import compile_steps
 from convlens.experiment.machine.settle import refuse_what_this_machine_lacks, settle
 from convlens.experiment.memory import evaluation_shortage, is_shortage, training_shortage
@@ -147,7 +148,8 @@ def train_into(
     train = training_batches(splits.train, recipe.train, prepare, recipe.augment)
     validation = evaluation_batches(splits.validation, recipe.data)
     task = Classification(model, train, validation, recipe.train)
-    with interruptible() as interruption, flushing_denormals(recipe.train.flush_denormal):
+    flushing = flushing_denormals(recipe.train.flush_denormal)
+    with interruptible() as interruption, logged(listeners, run, recipe), flushing:
         archive = Archive(run, recipe, task, interruption, pair)
         start = archive.go_on(saved)
         try:

@@ -9,6 +9,7 @@
     checkpoint-a.safetensors    while it trains: all that is needed to go on, ...
     checkpoint-b.safetensors    ... the newer one and the one before, in turns
     lock                        while a process is at work on it: which one
+    logs.json                   where its logs are, if it has any; metrics.csv is one of them
     predictions.npz             labels and logits of the test images
     curves.png, curves.svg      loss and accuracy by epoch
 

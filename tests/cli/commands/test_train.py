@@ -243,6 +243,7 @@ def test_data_that_is_not_there_is_named_and_leaves_no_folder(
         (["lenet", "--device", "cuda:99"], ["train.device", "cuda:99"]),
         (["lenet", "--set", "data.image_size=4"], ["spans"]),
         (["lenet", "--set", "lr"], ["'lr' is not a setting"]),
+        (["lenet", "--log", "csvv"], ["no log 'csvv'", "'csv'"]),
         (["missing.toml"], ["missing.toml", "no such file"]),
     ],
 )
@@ -296,6 +297,26 @@ def test_a_diverging_training_exits_4_and_keeps_what_was_good(
     assert run.summary()["status"] == "diverged"
     assert not run.weights_path("last").exists()  # no epoch was good
     assert "holds no weights" in result.err
+
+
+def test_a_log_is_written_told_and_taken_up_again_by_itself(
+    convlens: Convlens, small_recipe: Sequence[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    table = tmp_path / "lenet-1" / "metrics.csv"
+    with monkeypatch.context() as patched:
+        patched.setattr(execution, "predict_logits", interrupt)
+        assert convlens("train", "lenet", *small_recipe, "--out", tmp_path, "--log", "csv").code
+    *first, test_accuracy = table.read_text().splitlines()[-1].split(",")
+    assert (first[0], test_accuracy) == ("5", "")
+    result = convlens("train", "--resume", tmp_path / "lenet-1")
+    assert f"log:        {table}\n" in result.out
+    last = table.read_text().splitlines()[-1].split(",")
+    assert last[:-2] == first[:-1]
+    assert float(last[-1]) == Run(table.parent).summary()["test"]["accuracy"]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from convlens.cli.exit_codes import INTERRUPTED
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from convlens.experiment.loggers.logger import Logger
     from convlens.runs.store import Run
     from convlens.train.events import Listener
 
@@ -25,6 +26,11 @@ _DATA = typer.Option(
     "--data",
     help="Instead of the recipe's: a data set's name, a folder with one folder of pictures per "
     "class, or a .csv of path,label.",
+)
+_LOG = typer.Option(
+    "--log",
+    metavar="NAME[=PLACE]",
+    help="Also keep the curves as csv, tensorboard[=FOLDER] or mlflow[=FILE or URL]; repeatable.",
 )
 
 _VALIDATED = {
@@ -53,6 +59,7 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as in train.momentum=0.9."),
     ] = None,
+    log: Annotated[list[str] | None, _LOG] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -65,11 +72,13 @@ def train(
       convlens train lenet --set model.activation=relu --set train.momentum=0.9
       convlens train my-recipe.toml --json > result.json
       convlens train --data photos
+      convlens train --log csv --log tensorboard
       convlens train --resume lenet-modern-1
 
     Ctrl-C once finishes the step, saves and says how to go on; twice stops at once.
     """
     from convlens.cli.progress import progress
+    from convlens.experiment.loggers.catalog import make_loggers
     from convlens.train.machine.contention import note_now
 
     named = {
@@ -82,19 +91,21 @@ def train(
     }
     flags = [f"train.{key}={value}" for key, value in named.items() if value is not None]
     settings = [*(assignments or []), *flags]
+    loggers = make_loggers(log or ())
     if resume is None:
         start = _begin(recipe, settings, data, out, as_json=as_json, quiet=quiet)
     else:
-        start = _go_on(resume, recipe, settings, data, out)
+        start, remembered = _go_on(resume, recipe, settings, data, out)
+        loggers = loggers or remembered()
     if not (quiet or as_json) and (note := note_now()):
         say(f"note: {note}")
     try:
         with progress(as_json=as_json, quiet=quiet) as listeners:
-            run = start(listeners)
+            run = start([*listeners, *loggers])
     except KeyboardInterrupt as stop:
         fail("interrupted", str(stop))
         raise typer.Exit(INTERRUPTED) from None
-    _show(run, as_json=as_json)
+    _show(run, loggers, as_json=as_json)
 
 
 def _begin(
@@ -124,8 +135,9 @@ def _begin(
 
 def _go_on(
     name: str, recipe: str | None, settings: list[str], data: str | None, out: Path
-) -> "Training":
+) -> "tuple[Training, Callable[[], list[Logger]]]":
     from convlens.core.errors import ConfigError
+    from convlens.experiment.loggers.catalog import remembered_loggers
     from convlens.experiment.resume import refuse_other_settings, resume_run
     from convlens.runs.store import open_run
 
@@ -141,10 +153,10 @@ def _go_on(
             fix=f"leave --data out: convlens train --resume {name}",
         )
     refuse_other_settings(run, settings)
-    return lambda listeners: resume_run(run, listeners=listeners)
+    return lambda listeners: resume_run(run, listeners=listeners), lambda: remembered_loggers(run)
 
 
-def _show(run: "Run", *, as_json: bool) -> None:
+def _show(run: "Run", loggers: "Sequence[Logger]", *, as_json: bool) -> None:
     from convlens.report.figures import save_curves
 
     save_curves(run)
@@ -162,6 +174,8 @@ def _show(run: "Run", *, as_json: bool) -> None:
     if note := _VALIDATED.get(summary["validation"]["images"]):
         say(note)
     print(f"run folder: {run.path}")
+    for logger in loggers:
+        print(f"log:        {logger.how_to_look(run)}")
     command = f"convlens runs show {run.name}"
     if run.path.parent != Path(options.RUNS):
         command += f" --out {run.path.parent}"

@@ -1,0 +1,1 @@
+"""Loggers: a training in the formats of other programs, while it runs."""
