@@ -104,6 +104,19 @@ def test_a_count_or_a_share_is_held_out(capsys: pytest.CaptureFixture[str]) -> N
         assert "training on 150 images" in capsys.readouterr().out
 
 
+def test_all_images_are_learned_if_none_are_to_be_watched(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = small(verbose=True, validation=0).fit(X, Y)
+    assert f"training on {len(X)} images" in capsys.readouterr().out
+    assert "validation_accuracy" not in found.history_[-1]
+
+
+def test_what_is_left_to_the_machine_is_settled() -> None:
+    found = small(channels_last="auto").fit(X, Y)
+    assert found.recipe_.train.channels_last in {True, False}
+
+
 def test_images_to_watch_may_be_given(fitted: Classifier) -> None:
     found = small(epochs=1).fit(X, Y, validation=(X_TEST, Y_TEST))
     assert found.history_[0]["validation_accuracy"] == found.score(X_TEST, Y_TEST)

@@ -32,3 +32,14 @@ def test_an_epoch_is_a_dictionary_and_a_line(
             "validation_accuracy": 0.75, "seconds": 2.0,
         }
     ]  # fmt: skip
+
+
+def test_without_a_validation_there_is_none_in_the_numbers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    history = History(verbose=True)
+    for event in EVENTS:
+        if not isinstance(event, Evaluated):
+            history(event)
+    assert "epoch  1/10  train loss 0.6250  2.0 s" in capsys.readouterr().out.splitlines()
+    assert history.epochs == [{"epoch": 1, "train_loss": 0.625, "seconds": 2.0}]

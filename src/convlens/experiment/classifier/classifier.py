@@ -8,6 +8,7 @@ Source: scikit-learn's conventions, https://scikit-learn.org/stable/developers/d
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
@@ -39,15 +40,18 @@ from convlens.experiment.classifier.settings import (
 from convlens.experiment.execute import (
     evaluation_batches,
     initial_chance,
+    initial_model,
     preparation,
     training_batches,
 )
+from convlens.experiment.machine.settle import refuse_what_this_machine_lacks, settle
 from convlens.experiment.recipe import Recipe
 from convlens.models.catalog import build
 from convlens.runs.checkpoint import load_weights, save_weights
 from convlens.runs.seal import read_sealed
 from convlens.train.evaluate import predict_logits
 from convlens.train.loop import fit
+from convlens.train.machine.denormals import flushing_denormals
 from convlens.train.optim import choose_device
 
 _VERSION = 1  # of what `save` writes
@@ -65,7 +69,8 @@ class Classifier:
     Args:
         recipe: a shipped recipe's name, or the path of a .toml file; its data are not used.
         validation: how many of the images, or which share of them, are held out and watched.
-            None: as the recipes do, the last tenth of each class, or 5,000 of 50,000 and more.
+            None: as the recipes do, the last tenth of each class, or 5,000 of 50,000 and more;
+            0: none, all are learned.
         verbose: print a line for each epoch.
         settings: of the recipe, as in `lr=0.1`, `model__activation="relu"`.
     """
@@ -152,15 +157,14 @@ class Classifier:
             history.say(note)
         device = choose_device(recipe.train.device)
         prepare, train = preparation(recipe.data), train.to(device)
-        with initial_chance(recipe):
-            model = build(recipe.model_name, recipe.model).to(device)
-            fit(
-                model,
-                training_batches(train, recipe.train, prepare, recipe.augment),
-                evaluation_batches(watched.to(device), recipe.data),
-                recipe.train,
-                listeners=[history],
-            )
+        batches = training_batches(train, recipe.train, prepare, recipe.augment)
+        refuse_what_this_machine_lacks(recipe.train, device)
+        with initial_chance(recipe), flushing_denormals(recipe.train.flush_denormal):
+            model = initial_model(recipe, train)
+            settled, _ = settle(recipe.train, model, batches)
+            recipe = replace(recipe, train=settled)
+            watching = evaluation_batches(watched.to(device), recipe.data)
+            fit(model, batches, watching, settled, listeners=[history])
         self.model_, self.recipe_, self.classes_ = model.eval(), recipe, classes
         self.history_, self._shape = history.epochs, images.images.shape[1:]
         return self
@@ -261,6 +265,8 @@ class Classifier:
         if self.validation is None:
             parts = split(DataSet(images, images[:0], ()), "held-out")
             return parts.train, parts.validation
+        if self.validation == 0:
+            return images, images[:0]
         chosen = held_out(images.labels, plain(self.validation), derive(seed, _HOLD_OUT))
         return _chosen(images, ~chosen), _chosen(images, chosen)
 

@@ -4,7 +4,8 @@ from typing import final
 
 from convlens.train.events import EpochFinished, Evaluated, Event, FitStarted, Stopped
 
-Epoch = dict[str, float]  # epoch, train_loss, validation_loss, validation_accuracy, seconds
+Epoch = dict[str, float]  # epoch, train_loss, seconds; if there is a validation also
+# validation_loss and validation_accuracy
 
 
 @final
@@ -38,19 +39,12 @@ class History:
             print(line)
 
     def _finish(self, event: EpochFinished) -> None:
-        assert self._evaluated is not None
-        loss, accuracy = self._evaluated.loss, self._evaluated.accuracy
-        self.epochs.append(
-            {
-                "epoch": event.epoch,
-                "train_loss": event.loss,
-                "validation_loss": loss,
-                "validation_accuracy": accuracy,
-                "seconds": event.seconds,
-            }
-        )
-        self.say(
-            f"epoch {event.epoch:>{len(str(self._num_epochs))}}/{self._num_epochs}  "
-            f"train loss {event.loss:.4f}  validation loss {loss:.4f}  "
-            f"accuracy {accuracy * 100:.2f} %  {event.seconds:.1f} s"
-        )
+        numbers: Epoch = {"epoch": event.epoch, "train_loss": event.loss}
+        line = f"epoch {event.epoch:>{len(str(self._num_epochs))}}/{self._num_epochs}  "
+        line += f"train loss {event.loss:.4f}  "
+        if self._evaluated is not None:
+            loss, accuracy = self._evaluated.loss, self._evaluated.accuracy
+            numbers |= {"validation_loss": loss, "validation_accuracy": accuracy}
+            line += f"validation loss {loss:.4f}  accuracy {accuracy * 100:.2f} %  "
+        self.epochs.append({**numbers, "seconds": event.seconds})
+        self.say(f"{line}{event.seconds:.1f} s")

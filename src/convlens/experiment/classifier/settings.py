@@ -23,6 +23,7 @@ from convlens.models.catalog import MODELS
 from convlens.train.optim import TrainConfig
 
 _OF_DATA = ("image_size", "mean", "std")  # of [data]
+_OF_RUNS = ("compile", "checkpoint_seconds")  # of [train]: they need a run folder
 _FROM_DATA = ("in_channels", "num_classes", "image_size")  # of [model]: they follow the data
 
 
@@ -34,7 +35,7 @@ def check_names(recipe: str, settings: Mapping[str, Any]) -> None:
     """
     base = _base(recipe)
     model = settings.get("model__name", base.get("model", {}).get("name"))
-    known = [field.name for field in fields(TrainConfig)]
+    known = [field.name for field in fields(TrainConfig) if field.name not in _OF_RUNS]
     known += [f"train__{name}" for name in known]
     known += [f"augment__{field.name}" for field in fields(AugmentConfig)]
     known += [f"data__{name}" for name in _OF_DATA]
