@@ -1,5 +1,7 @@
 """Loggers are named with their places, and a run remembers its own."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,12 @@ def test_a_run_remembers_its_loggers_and_their_places(recipe: Recipe, tmp_path: 
         pass
     again = [(logger.name, logger.place) for logger in remembered_loggers(run)]
     assert again == [("csv", ""), ("tensorboard", str(tmp_path / "logs"))]
+
+
+def test_no_package_is_imported_for_a_log_that_is_not_asked_for() -> None:
+    code = "import sys; from convlens.experiment.loggers.catalog import make_loggers as make; "
+    code += "make(['csv']); assert not {'tensorboard', 'mlflow'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_catalog_has_each_logger_by_its_own_name() -> None:

@@ -1,0 +1,1 @@
+"""A recipe as an estimator: arrays in, labels out."""
