@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812 - the field's own name for it
 from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
@@ -63,6 +64,8 @@ def test_a_walk_in_a_pipe_shows_every_step(convlens: Convlens) -> None:
         "--kernel gaussian:3 --padding 1 --padding-mode reflect --bias 100 --walk",
         "--kernel blur:9 --padding 4",
         "--pool avg --padding 1 --walk",
+        "--pool avg --ceil-mode --no-count-include-pad --padding 1 --stride 3 --walk",
+        "--pool max --ceil-mode --backward --walk",
         "--backward --walk --padding 1 --padding-mode circular",
         '--input "1 2;3 4|-5 6;7 8" --kernel "1e-7 123456.789" --walk',
     ],
@@ -101,6 +104,46 @@ def test_pooling_says_who_won_and_what_the_mean_is_over(convlens: Convlens) -> N
     assert "output[1,0] = max(3, 4, 6, 7) = 7, from row 2, column 1" in found
     found = convlens("conv", "--pool", "avg", "--stride", "1").out
     assert "output[0,0] = (0 + 1 + 3 + 4) / 4 = 8 / 4 = 2" in found
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("count_include_pad", [False, True])
+@pytest.mark.parametrize("size", [2, 3])
+def test_a_mean_is_torchs_whatever_hangs_over_the_edge(
+    convlens: Convlens, size: int, *, ceil_mode: bool, count_include_pad: bool
+) -> None:
+    x = whole(5, 6, seed=1)
+    flags = [*(["--ceil-mode"] if ceil_mode else [])]
+    flags += [] if count_include_pad else ["--no-count-include-pad"]
+    typed = (
+        "conv",
+        "--pool",
+        "avg",
+        "--padding",
+        "1",
+        "--size",
+        str(size),
+        "--stride",
+        "3",
+        *flags,
+    )
+    found = convlens(*typed, "--input", str(x.tolist()), "--walk", "--json").json
+    expected = F.avg_pool2d(
+        x[None], size, 3, 1, ceil_mode=ceil_mode, count_include_pad=count_include_pad
+    )[0]
+    assert found["output"] == [expected.tolist()]
+    assert [step["result"] for step in found["steps"]] == expected.flatten().tolist()
+    assert found["settings"]["ceil_mode"] is ceil_mode
+
+
+def test_what_hangs_over_the_edge_is_in_no_mean_and_is_asked_for_again(convlens: Convlens) -> None:
+    over = convlens("conv", "--pool", "avg", "--ceil-mode", "--at", "1,1").out
+    assert "/ 1 = 8" in over
+    flags = ("--pool", "avg", "--padding", "1", "--count-include-pad")
+    assert "/ 4 = 0" in convlens("conv", *flags).out
+    alone = convlens("conv", *flags[:-1], "--no-count-include-pad").out
+    assert "/ 1 = 0" in alone
+    assert alone.endswith("conv --padding 1 --pool avg --no-count-include-pad --walk\n")
 
 
 def test_backward_opens_both_gradients(convlens: Convlens) -> None:
@@ -175,6 +218,9 @@ def test_nan_is_kept_and_json_stays_strict(convlens: Convlens) -> None:
         ("--backward --at 3,0", 2, "the input is 1x3x3"),
         ('--backward --grad "1 2"', 2, "--grad has shape (1, 1, 2)"),
         ('--grad "1"', 2, "--grad: goes with --backward"),
+        ("--ceil-mode", 2, "--ceil-mode: goes with --pool"),
+        ("--no-count-include-pad", 2, "--no-count-include-pad: goes with --pool avg"),
+        ("--pool max --no-count-include-pad", 2, "--no-count-include-pad: goes with --pool avg"),
         ("--pool max --groups 2", 2, "--groups: pooling has none"),
         ("--pool avg --dilation 2", 2, "average pooling has none"),
         ("--pool max --padding 2", 2, "pooling pads at most half"),

@@ -11,7 +11,8 @@ from convlens.core.errors import ConfigError, ShapeError
 BOOK: dict[str, Any] = {
     "input": "0 1 2; 3 4 5; 6 7 8", "kernel": "0 1; 2 3", "bias": None, "stride": "1",
     "padding": "0", "dilation": "1", "groups": 1, "padding_mode": "zeros",
-    "true_convolution": False, "pool": None, "size": "2",
+    "true_convolution": False, "pool": None, "size": "2", "ceil_mode": False,
+    "count_include_pad": True,
 }  # fmt: skip
 ONE: dict[str, Any] = {"backward": False, "grad": None, "at": None, "entry": "0,0", "walk": False}
 
@@ -32,6 +33,7 @@ def view(options: dict[str, Any], asked: dict[str, Any]) -> View:
         ({}, {"backward": True, "walk": True}, 9 + 4),
         ({"pool": "avg"}, {"backward": True, "walk": True}, 9),
         ({"pool": "avg"}, {"backward": True}, 1),
+        ({"pool": "avg", "stride": "2", "ceil_mode": True}, {"walk": True}, 4),
     ],
 )
 def test_a_view_has_the_steps_it_counts(

@@ -1,11 +1,11 @@
 """Runs are filtered, counted from the newest, and sorted; what fits nothing says why."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from convlens.cli.commands.runs.chosen import Order, choose, why_none, with_out
+from convlens.cli.commands.runs.chosen import Order, Status, choose, why_none, with_out
 from convlens.runs.store import Run, list_runs
 from tests.report.runs.folders import make_run
 
@@ -56,6 +56,16 @@ def test_filters_hold_together(runs: list[Run]) -> None:
     assert names(runs, recipe="lenet", status="finished") == ["lenet-2", "lenet-10", "other-4"]
     assert names(runs, model="lenet") == names(runs)  # of the unfinished one by its recipe
     assert names(runs, model="vgg11") == []
+    assert names(runs, data="fashion-mnist", status="unfinished") == ["lenet-3"]
+    assert names(runs, data="mnist") == []
+    said = why_none(runs, recipe=None, status=None, model=None, data="fashion-mnis")
+    assert said == "no run with data 'fashion-mnis'; did you mean 'fashion-mnist'?"
+
+
+def test_a_run_that_failed_can_be_asked_for(runs: list[Run]) -> None:
+    runs[0].write_json("summary.json", {"status": "failed"})
+    assert names(runs, status="failed") == ["lenet-2"]
+    assert "failed" in get_args(Status)
 
 
 def test_what_leaves_nothing_is_named(runs: list[Run]) -> None:

@@ -37,6 +37,16 @@ Bias = Annotated[str | None, typer.Option(help="A number, or one for each channe
 Turned = Annotated[bool, typer.Option("--true-convolution", help="Turn the kernel around.")]
 Pool = Annotated[Reduce | None, typer.Option(help="Pool instead.")]
 Size = Annotated[str, typer.Option(help="Of the pooling window, which is also its stride.")]
+Ceil = Annotated[
+    bool, typer.Option("--ceil-mode", help="A last pooling window may hang over the edge.")
+]
+CountPad = Annotated[
+    bool,
+    typer.Option(
+        "--count-include-pad/--no-count-include-pad",
+        help="Whether a mean is over the padding too.",
+    ),
+]
 Gradients = Annotated[bool, typer.Option("--backward", help="dL/dx and dL/dkernel instead.")]
 Grad = Annotated[str | None, typer.Option(help="dL/dy for --backward.  [default: all ones]")]
 Entry = Annotated[str, typer.Option(help="Which entry of dL/dkernel: row,column.")]
@@ -60,6 +70,8 @@ def conv(
     true_convolution: Turned = False,
     pool: Pool = None,
     size: Size = "2",
+    ceil_mode: Ceil = False,
+    count_include_pad: CountPad = True,
     backward: Gradients = False,
     grad: Grad = None,
     entry: Entry = "0,0",
@@ -74,6 +86,7 @@ def conv(
       convlens conv --input "0 1 2; 3 4 5; 6 7 8" --kernel sobel-x --padding 1 --at 0,2
       convlens conv --input photo.jpg --kernel gaussian:5,1 --groups 3 --at 2,40,60
       convlens conv --pool max --stride 1 --walk
+      convlens conv --pool avg --ceil-mode --walk
       convlens conv --backward --at 1,1 --json
 
     The window stands in a box, padding in (), cells that are read or made in [].
@@ -93,7 +106,7 @@ def conv(
     asked = Options(
         input=x, kernel=kernel, bias=bias, stride=stride, padding=padding, dilation=dilation,
         groups=groups, padding_mode=padding_mode, true_convolution=true_convolution,
-        pool=pool, size=size,
+        pool=pool, size=size, ceil_mode=ceil_mode, count_include_pad=count_include_pad,
     )  # fmt: skip
     view = view_of(asked, backward=backward, grad=grad, at=at, entry=entry, walk=walk)
     if as_json:
@@ -161,7 +174,10 @@ def _next(context: typer.Context) -> str:
         if source is None or source.name != "COMMANDLINE" or name in ("at", "walk", "entry"):
             continue
         value = context.params[name]
-        typed += [parameter.opts[0]] if value is True else [parameter.opts[0], str(value)]
+        if isinstance(value, bool):
+            typed.append((parameter.opts if value else parameter.secondary_opts)[0])
+        else:
+            typed += [parameter.opts[0], str(value)]
     if not context.params["walk"]:
         further = ["--walk"]
     elif not context.params["backward"]:

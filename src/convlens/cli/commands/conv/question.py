@@ -1,5 +1,6 @@
 """What the options of `convlens conv` ask, as an operation whose numbers can be opened."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ class Options:
     true_convolution: bool
     pool: Reduce | None
     size: str
+    ceil_mode: bool
+    count_include_pad: bool
 
 
 def correlation_of(options: Options) -> Correlation:
@@ -39,11 +42,13 @@ def correlation_of(options: Options) -> Correlation:
     A kernel of one matrix is used for every channel.
 
     Raises:
-        ConfigError: something that is no number.
+        ConfigError: something that is no number, or an option of pooling only.
         DataError: a file that cannot be read.
         ShapeError: numbers that do not fit.
         UnknownName: no such kernel.
     """
+    _refuse({"--ceil-mode": options.ceil_mode}, "goes with --pool")
+    _refuse({"--no-count-include-pad": not options.count_include_pad}, "goes with --pool avg")
     x = read_image(options.input)
     kernel = for_channels(read_kernel(options.kernel), x.shape[0], options.groups)
     bias = None
@@ -76,16 +81,24 @@ def pooling_of(options: Options, reduce: Reduce) -> Pooling:
         "--true-convolution": options.true_convolution,
         "--padding-mode": options.padding_mode != "zeros",
     }
-    for name, given in idle.items():
-        if given:
-            raise ConfigError(f"{name}: pooling has none")
+    _refuse(idle, "pooling has none")
+    if reduce == "max":
+        _refuse({"--no-count-include-pad": not options.count_include_pad}, "goes with --pool avg")
     geometry = PoolGeometry.of(
         numbers(options.size, "--size"),
         stride=None if options.stride is None else numbers(options.stride, "--stride"),
         padding=numbers(options.padding, "--padding"),
         dilation=numbers(options.dilation, "--dilation"),
+        ceil_mode=options.ceil_mode,
+        count_include_pad=options.count_include_pad,
     )
     return Pooling(read_image(options.input), geometry, reduce)
+
+
+def _refuse(given: Mapping[str, bool], why: str) -> None:
+    for name, is_given in given.items():
+        if is_given:
+            raise ConfigError(f"{name}: {why}")
 
 
 def backward_of(forward: Correlation | Pooling, grad: str | None) -> Backward | PoolingBackward:

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from convlens.runs.store import Run
 
 Order = Literal["name", "test", "validation", "seconds", "started"]
-Status = Literal["finished", "unfinished", "interrupted", "diverged"]
+Status = Literal["finished", "unfinished", "interrupted", "diverged", "failed"]
 
 ByRecipe = Annotated[str | None, typer.Option("--recipe", help="Only runs of this recipe.")]
 ByStatus = Annotated[Status | None, typer.Option("--status", help="Only runs that ended so.")]
 ByModel = Annotated[str | None, typer.Option("--model", help="Only runs of this model.")]
+ByData = Annotated[
+    str | None, typer.Option("--data", help="Only runs on this data set; own: on own images.")
+]
 Sort = Annotated[
     Order, typer.Option("--sort", help="Highest accuracy, least time or oldest first.")
 ]
@@ -35,12 +38,12 @@ class Listed:
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """How it ended; of an unfinished run, the recipe's and the model's names besides."""
+        """How it ended, and the names of recipe, model and data, also of an unfinished run."""
         found = self.run.summary()
         recipe = self.run.name.rpartition("-")[0] or self.run.name
         table = self.run.read_recipe()
-        model = table.get("model", {}).get("name")
-        return {"recipe": recipe, "model": model, **found}
+        names = {key: table.get(key, {}).get("name") for key in ("model", "data")}
+        return {"recipe": recipe, **names, **found}
 
     @cached_property
     def started(self) -> str:
@@ -78,11 +81,12 @@ def choose(
     recipe: str | None,
     status: Status | None,
     model: str | None,
+    data: str | None = None,
     sort: Order,
     last: int | None,
 ) -> list[Listed]:
     """The runs that fit, the `last` ones that were started, sorted."""
-    wanted = {"recipe": recipe, "status": status, "model": model}
+    wanted = {"recipe": recipe, "status": status, "model": model, "data": data}
     found = [
         each
         for each in map(Listed, runs)
@@ -94,11 +98,17 @@ def choose(
 
 
 def why_none(
-    runs: Sequence["Run"], *, recipe: str | None, status: Status | None, model: str | None
+    runs: Sequence["Run"],
+    *,
+    recipe: str | None,
+    status: Status | None,
+    model: str | None,
+    data: str | None = None,
 ) -> str:
     """Which filter leaves nothing, and the nearest that would leave something."""
     summaries = [Listed(run).summary for run in runs]
-    for key, value in (("recipe", recipe), ("model", model), ("status", status)):
+    wanted = {"recipe": recipe, "model": model, "data": data, "status": status}
+    for key, value in wanted.items():
         there = dict.fromkeys(str(summary[key]) for summary in summaries)
         if value is not None and value not in there:
             return f"no run with {key} {value!r}; {suggestion(value, there)}"

@@ -21,6 +21,7 @@ def runs(
     recipe: chosen.ByRecipe = None,
     status: chosen.ByStatus = None,
     model: chosen.ByModel = None,
+    data: chosen.ByData = None,
     sort: chosen.Sort = "name",
     last: chosen.Last = None,
     out: options.Out = options.RUNS,
@@ -40,7 +41,9 @@ def runs(
     from convlens.runs.store import list_runs
 
     there = list_runs(out)
-    found = chosen.choose(there, recipe=recipe, status=status, model=model, sort=sort, last=last)
+    found = chosen.choose(
+        there, recipe=recipe, status=status, model=model, data=data, sort=sort, last=last
+    )
     if as_json:
         content = [
             {"run": str(each.run.path), "started": each.started or None, **each.summary}
@@ -53,7 +56,7 @@ def runs(
         newest = max(found, key=chosen.KEYS["started"]).run
         print(f"next: {chosen.with_out(f'convlens runs show {newest.name}', out)}")
     elif there:
-        print(chosen.why_none(there, recipe=recipe, status=status, model=model))
+        print(chosen.why_none(there, recipe=recipe, status=status, model=model, data=data))
         print(f"next: {chosen.with_out('convlens runs', out)}")
     else:
         print(f"no runs in {out} yet")
