@@ -38,7 +38,8 @@ from convlens.experiment.recipe import Recipe, load_recipe
 from convlens.models.catalog import build
 
 NUM_CHECKED = 2  # steps whose losses are compared: of the first weights, and of one update
-TOLERANCES = (1e-4, 1e-3)  # how far, relatively, each may differ
+TOLERANCES = (1e-4, 1e-2)  # how far, relatively, each may differ: a ResNet's first step in float32
+# makes a difference by rounding a thousand times larger; in float64 the tests find none
 # Constant rates and no decay, so that a plain `torch.optim.SGD` makes the same steps.
 SETTINGS = (
     "train.epochs=1", "train.device=cpu", "train.schedule=constant", "train.weight_decay=0",

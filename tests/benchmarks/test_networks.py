@@ -29,15 +29,19 @@ def test_a_plain_chain_has_our_layers_in_order(name: str) -> None:
         assert isinstance(layer, type(theirs))  # ours are torch's with a choice of algorithm
 
 
-def test_a_plain_resnet_computes_what_ours_does() -> None:
+@pytest.mark.parametrize("name", ["lenet", "lenet-modern", "resnet18-d2l"])
+def test_a_plain_network_has_the_gradients_of_ours(name: str) -> None:
     torch.manual_seed(0)
-    recipe = load_recipe("resnet18-d2l")
-    plain, ours = NETWORKS["resnet18-d2l"](), build(recipe.model_name, recipe.model)
+    recipe = load_recipe(name)
+    plain, ours = NETWORKS[name]().double(), build(recipe.model_name, recipe.model).double()
     with torch.no_grad():
         for theirs, weight in zip(plain.parameters(), ours.parameters(), strict=True):
             theirs.copy_(weight)
-    x = torch.rand(2, 1, 32, 32)
-    torch.testing.assert_close(plain(x), ours(x), rtol=1e-3, atol=1e-4)
+    x, y = torch.rand(4, 1, 28, 28, dtype=torch.float64), torch.arange(4)
+    for network in (plain, ours):
+        nn.functional.cross_entropy(network(x), y).backward()
+    for theirs, weight in zip(plain.parameters(), ours.parameters(), strict=True):
+        torch.testing.assert_close(theirs.grad, weight.grad)
 
 
 def test_only_a_block_that_changes_the_shape_has_weights_in_its_shortcut() -> None:
