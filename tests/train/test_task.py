@@ -111,8 +111,8 @@ def test_bfloat16_is_near_float32_and_the_weights_stay_float32(small_splits: Spl
         assert other.dtype == torch.float32
         assert one.grad is not None and other.grad is not None
         assert (one.grad - other.grad).norm() < 0.05 * one.grad.norm()
-    assert rough.evaluate().loss == pytest.approx(exact.evaluate().loss, rel=1e-2)
-    assert rough.evaluate().loss != exact.evaluate().loss
+    assert evaluated(rough).loss == pytest.approx(evaluated(exact).loss, rel=1e-2)
+    assert evaluated(rough).loss != evaluated(exact).loss
 
 
 def small_network() -> nn.Sequential:
