@@ -18,6 +18,7 @@ app = typer.Typer(name="runs", rich_markup_mode=None)
 @app.callback(invoke_without_command=True)
 def runs(
     context: typer.Context,
+    *,
     recipe: chosen.ByRecipe = None,
     status: chosen.ByStatus = None,
     model: chosen.ByModel = None,
