@@ -87,15 +87,17 @@ def show(
       convlens data show photos --set data.corrupt=skip
     """
     from convlens.cli.downloads import download
+    from convlens.cli.reading import reading
     from convlens.data.catalog import load_data
     from convlens.data.config import OWN
     from convlens.report.figures import save_picture
 
-    config = _settings(name, folder, assignments or [])
-    own = config.name == OWN
-    if config.folder is None:
-        download(name, as_json=as_json)
-    loaded = load_data(config)
+    with reading(as_json=as_json):
+        config = _settings(name, folder, assignments or [])
+        own = config.name == OWN
+        if config.folder is None:
+            download(name, as_json=as_json)
+        loaded = load_data(config)
     title = Path(name).resolve().stem if own else name
     sheet = png or Path(f"{title}.png")
     save_picture(_draw(title, loaded.train, augment or [], seed), sheet)

@@ -118,6 +118,7 @@ def _begin(
     quiet: bool,
 ) -> "Training":
     from convlens.cli.downloads import download
+    from convlens.cli.reading import reading
     from convlens.data.catalog import DATA_SETS
     from convlens.experiment.execute import execute
     from convlens.experiment.recipe import load_recipe
@@ -125,7 +126,8 @@ def _begin(
     elsewhere = any(setting.startswith("data.folder=") for setting in settings)
     if data is not None and data in DATA_SETS and not elsewhere:
         download(data, as_json=as_json, quiet=quiet)
-    chosen = load_recipe(recipe or DEFAULT_RECIPE, settings, data=data)
+    with reading(as_json=as_json, quiet=quiet):
+        chosen = load_recipe(recipe or DEFAULT_RECIPE, settings, data=data)
     if chosen.data.folder is None:
         download(chosen.data.name, as_json=as_json, quiet=quiet)
     for note in () if quiet or as_json else chosen.notes:

@@ -23,6 +23,7 @@ from convlens.core.errors import DataError
 from convlens.core.shapes import Pixels
 from convlens.data.cache import cache_folder, keep, locked, made
 from convlens.data.own.listing import Listing
+from convlens.data.own.progress import told
 from convlens.data.picture import Fit, Look, look_at, read_pictures
 
 VERSION = 1  # of what is kept; another version is made anew
@@ -57,7 +58,9 @@ def looks(listing: Listing) -> Looks:
     key = _key(listing)
     kept = _read_json(folder / "looks.json")
     if kept is None or kept["key"] != key:
-        found = [look for look in look_at(listing.paths()) if isinstance(look, Look)]
+        paths = listing.paths()
+        looked = told(look_at(paths), doing="looking at", source=listing.source, total=len(paths))
+        found = [look for look in looked if isinstance(look, Look)]
         if not found:
             raise DataError(f"{listing.source}: not one of its files is a picture that can be read")
         side = int(statistics.median(min(look.width, look.height) for look in found))
@@ -98,7 +101,13 @@ def _make(
     names: list[str] = []
     corrupt: dict[str, str] = {}
     pixels = np.empty((len(listing.items), channels, size, size), np.uint8)
-    pictures = read_pictures(listing.paths(), channels=channels, size=size, fit=fit)
+    paths = listing.paths()
+    pictures = told(
+        read_pictures(paths, channels=channels, size=size, fit=fit),
+        doing="decoding",
+        source=listing.source,
+        total=len(paths),
+    )
     for item, picture in zip(listing.items, pictures, strict=True):
         if isinstance(picture, DataError):
             corrupt[item.name] = picture.what.removeprefix(f"{listing.root / item.name}: ")
