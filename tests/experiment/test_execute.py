@@ -36,7 +36,7 @@ from convlens.experiment.execute import (
 )
 from convlens.experiment.machine import compiled, probe
 from convlens.experiment.recipe import Recipe, resolve
-from convlens.nn.whitening import Whitening
+from convlens.nn.stem import Whitening
 from convlens.report.figures import save_curves
 from convlens.report.runs.curves import epochs_of
 from convlens.runs.pair import NAMES

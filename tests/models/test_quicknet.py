@@ -6,7 +6,7 @@ import torch
 from convlens.core.errors import ConfigError, ShapeError
 from convlens.models.catalog import build, configure, num_parameters
 from convlens.models.quicknet import QuickNet, QuickNetConfig, Stage
-from convlens.nn.whitening import Whitening
+from convlens.nn.stem import Whitening
 
 
 def side_before_head(**settings: object) -> int:

@@ -27,7 +27,7 @@ from convlens.experiment.machine.settle import refuse_what_this_machine_lacks, s
 from convlens.experiment.memory import evaluation_shortage, is_shortage, training_shortage
 from convlens.experiment.recipe import Recipe, resolve
 from convlens.models.catalog import build
-from convlens.nn.whitening import MOST_IMAGES, fit_whitening
+from convlens.nn.stem import MOST_IMAGES, fit_whitening
 from convlens.runs.checkpoint import load_weights
 from convlens.runs.lock import locked
 from convlens.runs.pair import CheckpointPair, Saved

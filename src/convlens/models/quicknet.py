@@ -21,8 +21,8 @@ from convlens.core.shapes import Batch, Logits, Maps
 from convlens.nn.conv import Conv2d
 from convlens.nn.init import InitializerName, initialize
 from convlens.nn.pool import MaxPool2d
+from convlens.nn.stem import Whitening
 from convlens.nn.unit import named
-from convlens.nn.whitening import Whitening
 from convlens.ops.window import Window
 
 ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU}
