@@ -55,6 +55,16 @@ def test_the_modern_lenet_has_only_other_activations_and_pools() -> None:
     assert (modern.train, modern.data) == (book.train, book.data)
 
 
+def test_a_training_on_data_in_a_relative_folder_is_kept_too(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small_folder.parent)
+    relative = TINY.recipe_for("quick", folder=Path(small_folder.name))
+    assert relative == TINY.recipe_for("quick", folder=small_folder)
+    train(relative, tmp_path)
+    assert train(relative, tmp_path).kept
+
+
 def test_a_finished_training_is_kept_and_another_seed_is_another_training(
     recipe: Recipe, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from convlens.core.errors import ConvLensError
+from convlens.data.own.load import home_opened
 from convlens.experiment.execute import execute, recipe_of
 from convlens.experiment.recipe import Recipe, load_recipe
 from convlens.experiment.resume import resume_run
@@ -44,8 +45,10 @@ class Training:
         settings = [*self.settings, *(self.quick_settings if edition == "quick" else ())]
         settings.append(f"train.seed={seed}")
         recipe = load_recipe(self.recipe, settings)
-        data = recipe.data if folder is None else replace(recipe.data, folder=str(folder))
-        return replace(recipe, name=self.name, data=data)
+        if folder is not None:
+            place = home_opened(str(folder)).absolute()  # as a run keeps it
+            recipe = replace(recipe, data=replace(recipe.data, folder=str(place)))
+        return replace(recipe, name=self.name)
 
     def expected_in(self, edition: Edition) -> tuple[float, float]:
         """From which to which test accuracy an edition is as it should be."""
