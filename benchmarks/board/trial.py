@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import mean, stdev
 
+from convlens.core.allocator import keep_buffers
 from convlens.core.errors import ConvLensError
 from convlens.experiment.execute import (
     Material,
@@ -91,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="settings to try")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="seeds 0 to N - 1")
     args = parser.parse_args(arguments)
+    keep_buffers()  # as the command line does
     try:
         recipe = load_recipe(args.recipe, [*args.settings, *SPLIT])
         material = Material.of(recipe)
