@@ -22,8 +22,8 @@ Steps of a recipe (gather, forward, backward, update), each turn in a fresh proc
 50 steps of LeNet (batch 128, 28x28), of 4 steps of ResNet-18 (batch 32, 96x96).
 given back: glibc's malloc as it is, which gives large buffers back to the system at each step.
 kept: as ConvLens sets it (`core/allocator.py`). A page fault is a page of 4 KiB that is filled with
-zeros and mapped, which does not depend on what else the machine does. The memory is the most that the process had in
-RAM, torch and the images included."""
+zeros and mapped; other programs do not change their number. The memory is the most that the process
+had in RAM, torch and the images included."""
 
 Found = dict[str, float]
 
