@@ -21,8 +21,9 @@ ABOUT = """\
 Steps of a recipe (gather, forward, backward, update), each turn in a fresh process: the median of
 50 steps of LeNet (batch 128, 28x28), of 4 steps of ResNet-18 (batch 32, 96x96).
 given back: glibc's malloc as it is, which gives large buffers back to the system at each step.
-kept: as ConvLens sets it (`core/allocator.py`). The memory is the most that the process had in
-RAM, torch and the images included."""
+kept: as ConvLens sets it (`core/allocator.py`). A page fault is a page of 4 KiB that is filled with
+zeros and mapped; other programs do not change their number. The memory is the most that the process
+had in RAM, torch and the images included."""
 
 Found = dict[str, float]
 
@@ -30,6 +31,7 @@ Found = dict[str, float]
 def run(options: Options) -> Report:
     """Four processes a round for each training, taking turns."""
     milliseconds: dict[str, list[float]] = {}
+    faults: dict[str, list[float]] = {}
     megabytes: dict[str, list[float]] = {}
     pairs: list[tuple[str, str]] = []
     for recipe, num_steps, batch_size in TRAININGS:
@@ -41,6 +43,7 @@ def run(options: Options) -> Report:
         }
         for name, found in take_turns(turns, options.rounds).items():
             milliseconds[name] = [each["milliseconds"] for each in found]
+            faults[name] = [each["faults"] for each in found]
             megabytes[name] = [each["megabytes"] for each in found]
         first, *others = turns
         pairs += [(first, other) for other in others]
@@ -52,9 +55,15 @@ def run(options: Options) -> Report:
         grids=(
             _grid("milliseconds per step", milliseconds, ".2f"),
             ratio,
+            _grid("page faults per step", faults, ".0f"),
             _grid("MB in RAM at most", megabytes, ".0f"),
         ),
-        data={"milliseconds": milliseconds, "megabytes": megabytes, "ratios": all_ratios},
+        data={
+            "milliseconds": milliseconds,
+            "faults": faults,
+            "megabytes": megabytes,
+            "ratios": all_ratios,
+        },
     )
 
 

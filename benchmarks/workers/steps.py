@@ -14,7 +14,7 @@ from convlens.core.allocator import keep_buffers
 
 
 def main(recipe_name: str, layout: str, num_steps: str, batch_size: str) -> None:
-    """Take the steps, after two that are not timed, and print time and memory."""
+    """Take the steps, after two that are not timed, and print time, faults, memory."""
     keep_buffers()  # before torch is loaded
     import torch
 
@@ -36,6 +36,7 @@ def main(recipe_name: str, layout: str, num_steps: str, batch_size: str) -> None
             build(recipe.model_name, recipe.model), batches, batches, recipe.train
         )
         times: list[float] = []
+        faults: list[int] = []  # of pages, since the process started
         began = time.perf_counter()
         for step, batch in enumerate(task.epoch(1), start=1):
             task.learning_rate(1, step)
@@ -43,9 +44,11 @@ def main(recipe_name: str, layout: str, num_steps: str, batch_size: str) -> None
             with torch.no_grad():
                 task.optimizer.step()
             times.append(time.perf_counter() - began)
+            faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
             began = time.perf_counter()
     found = {
         "milliseconds": 1e3 * statistics.median(times[2:]),
+        "faults": (faults[-1] - faults[1]) / (len(faults) - 2),
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     print(json.dumps(found))
