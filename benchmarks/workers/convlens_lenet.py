@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from benchmarks.pipe import Message, serve
-from benchmarks.workers.convlens_start import as_the_command_starts
+from convlens.core.allocator import keep_buffers
 
 
 def prepare(_: Sequence[str]) -> tuple[Message, Callable[[Message], Message]]:
     """Import ConvLens, read the data and build the network, each timed."""
     started = time.perf_counter()
-    as_the_command_starts()
+    keep_buffers()  # as the command starts, before torch is loaded
     # Timed, and ConvLens comes before torch, as in its own command.
     from convlens.core.seed import derive, reproducible
     from convlens.data.batches import Batches

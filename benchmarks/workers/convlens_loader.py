@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from benchmarks.pipe import Message, serve
-from benchmarks.workers.convlens_start import as_the_command_starts
+from convlens.core.allocator import keep_buffers
 
 
 def prepare(_: Sequence[str]) -> tuple[Message, Callable[[Message], Message]]:
     """Read the images."""
-    as_the_command_starts()
+    keep_buffers()  # as the command starts, before torch is loaded
     from convlens.data.batches import Batches
     from convlens.data.catalog import load_data
     from convlens.data.config import DataConfig

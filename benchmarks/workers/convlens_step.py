@@ -12,12 +12,12 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from benchmarks.pipe import Message, serve
-from benchmarks.workers.convlens_start import as_the_command_starts
+from convlens.core.allocator import keep_buffers
 
 
 def prepare(arguments: Sequence[str]) -> tuple[Message, Callable[[Message], Message]]:
     """Build the recipe's network with the given weights."""
-    kept = as_the_command_starts()
+    kept = keep_buffers().kept  # as the command starts, before torch is loaded
     from convlens.data.batches import Batches
     from convlens.data.image_set import ImageSet
     from convlens.experiment.execute import preparation, training_batches
