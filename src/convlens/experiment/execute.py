@@ -20,6 +20,7 @@ from convlens.data.transform import Prepare
 from convlens.experiment.archive import Archive, writing
 from convlens.experiment.interruption import interruptible
 from convlens.experiment.memory import evaluation_shortage, is_shortage, training_shortage
+from convlens.experiment.processes import device_for
 from convlens.experiment.recipe import Recipe, resolve
 from convlens.models.catalog import build
 from convlens.runs.checkpoint import load_weights
@@ -31,6 +32,7 @@ from convlens.train.evaluate import Evaluation, evaluate, measure, predict_logit
 from convlens.train.events import Listener
 from convlens.train.loop import run as fit
 from convlens.train.optim import TrainConfig, choose_device
+from convlens.train.parallel.world import ALONE, World
 from convlens.train.task import Classification
 
 EVALUATION_BATCH = 1_000  # images of 28x28; large enough to be fast, small enough for any machine
@@ -47,13 +49,13 @@ class Material:
     data_md5: Mapping[str, str]  # of the files, by name
 
     @classmethod
-    def of(cls, recipe: Recipe) -> "Material":
+    def of(cls, recipe: Recipe, world: World = ALONE) -> "Material":
         """What `recipe` asks for.
 
         Raises:
             ConfigError, UnknownName, DataError: it is not to be had.
         """
-        device = choose_device(recipe.train.device)
+        device = device_for(recipe.train.device, world)
         data = load_data(recipe.data)
         splits = split(data, recipe.data.validation, max_train_images=recipe.data.max_train_images)
         return cls(
@@ -65,8 +67,16 @@ class Material:
         )
 
 
-def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[Listener] = ()) -> Run:
+def execute(
+    recipe: Recipe,
+    *,
+    out: Path = RUNS_FOLDER,
+    listeners: Sequence[Listener] = (),
+    world: World = ALONE,
+) -> Run:
     """Train what `recipe` says and test it once, into a new run folder under `out`.
+
+    Of several processes (`world`) each calls this alike, and process 0 has the listeners.
 
     Raises:
         ConfigError, UnknownName, ShapeError: the recipe cannot be run; no folder is left.
@@ -76,17 +86,23 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
         Diverged: the loss is no longer finite; the folder holds the last good weights.
         KeyboardInterrupt: Ctrl-C or SIGTERM; says what was saved, and how to go on.
     """
-    material = Material.of(recipe)
+    material = world.everywhere(lambda: Material.of(recipe, world))
     with initial_chance(recipe):
-        model = build(recipe.model_name, recipe.model).to(material.device)
-        run = create_run(recipe.name, out)
-        with locked(run.path):
-            with writing(run, lambda: "name another folder with --out"):
-                run.write_recipe(recipe.to_table())
-                origin = provenance(material.device, material.data_md5)
-                run.write_json("provenance.json", origin)
-            train_into(run, recipe, model, material, listeners, pair=CheckpointPair(run.path))
+        model = world.everywhere(lambda: build(recipe.model_name, recipe.model))
+        model = model.to(material.device)
+        run = world.first(lambda: create_run(recipe.name, out))
+        with world.first_holds(locked(run.path)):
+            world.first(lambda: _write_origin(run, recipe, material, world))
+            pair = CheckpointPair(run.path)
+            train_into(run, recipe, model, material, listeners, pair=pair, world=world)
     return run
+
+
+def _write_origin(run: Run, recipe: Recipe, material: Material, world: World) -> None:
+    with writing(run, lambda: "name another folder with --out"):
+        run.write_recipe(recipe.to_table())
+        origin = provenance(material.device, material.data_md5)
+        run.write_json("provenance.json", origin | world.about())
 
 
 def initial_chance(recipe: Recipe) -> AbstractContextManager[None]:
@@ -103,6 +119,7 @@ def train_into(
     *,
     pair: CheckpointPair,
     saved: Saved | None = None,
+    world: World = ALONE,
 ) -> None:
     """Train `model` from its start, or from where `saved` was made, and test it once.
 
@@ -111,7 +128,7 @@ def train_into(
     prepare, splits = preparation(recipe.data), material.splits
     train = training_batches(splits.train, recipe.train, prepare, recipe.augment)
     validation = evaluation_batches(splits.validation, recipe.data)
-    task = Classification(model, train, validation, recipe.train)
+    task = Classification(model, train, validation, recipe.train, world)
     with interruptible() as interruption:
         archive = Archive(run, recipe, task, interruption, pair)
         start = archive.go_on(saved)
@@ -127,7 +144,7 @@ def train_into(
             )
             archive.rest()
             with writing(run, archive.going_on):
-                test = _test(run, model, evaluation_batches(splits.test, recipe.data))
+                test = _test(run, model, evaluation_batches(splits.test, recipe.data), world)
             archive.finish("finished", test=test)
         except Diverged as error:
             archive.finish("diverged", error=error.what)
@@ -138,6 +155,8 @@ def train_into(
         except KeyboardInterrupt:
             raise KeyboardInterrupt(archive.interrupted()) from None
         except (MemoryError, RuntimeError) as error:
+            if interruption.asked and not world.alone:  # another process has left before this one
+                raise KeyboardInterrupt(archive.interrupted()) from None
             if not is_shortage(error):
                 raise
             shortage = _shortage(recipe, material.device, evaluating=archive.evaluating)
@@ -223,11 +242,12 @@ def evaluate_run(
     return evaluate(model, evaluation_batches(images, config))
 
 
-def _test(run: Run, model: nn.Module, batches: Batches) -> Evaluation:
-    logits = predict_logits(model, batches)
+def _test(run: Run, model: nn.Module, batches: Batches, world: World) -> Evaluation:
+    logits = predict_logits(model, batches, world)
     labels = batches.data.labels
     arrays = {"labels": labels.cpu().numpy(), "logits": logits.cpu().numpy()}
-    run.write_arrays("predictions.npz", arrays)
+    if world.rank == 0:
+        run.write_arrays("predictions.npz", arrays)
     return measure(logits, labels)
 
 
