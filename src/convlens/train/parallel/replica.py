@@ -40,7 +40,7 @@ class Replica:
         self.model = DistributedDataParallel(
             model,
             device_ids=None if device.type == "cpu" else [device],
-            broadcast_buffers=False,
+            forward_sync_buffers=False,
         )
 
     def gradient(
