@@ -7,7 +7,6 @@ Source: https://docs.pytorch.org/docs/stable/elastic/run.html, of the environmen
 """
 
 import os
-import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar, final
@@ -15,6 +14,8 @@ from typing import Any, TypeVar, final
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from convlens.core.errors import ConvLensError
 from convlens.train.parallel.world import ALONE, World
@@ -30,7 +31,9 @@ class Processes(World):
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
         self.local_rank = int(environment["LOCAL_RANK"])
         self.launch = launch_name(environment)
-        self.restarts = int(environment.get("TORCHELASTIC_RESTART_COUNT", "0"))
+        restarts = torch.tensor(_restarts(environment))
+        dist.all_reduce(restarts, op=dist.ReduceOp.MAX)  # machines count each for itself
+        self.restarts = int(restarts)
         self.shared: ConvLensError | None = None  # the last one that was raised in all of them
 
     def sum(self, tensor: Tensor) -> Tensor:
@@ -73,7 +76,7 @@ class Processes(World):
 
     def _lengths(self, error: ConvLensError | None) -> list[int]:
         flag = torch.tensor([int(error is not None)])
-        return [int(each) for each in torch.cat(self.gather(flag)).tolist()]
+        return torch.cat(self.gather(flag)).tolist()
 
     def _result(self, outcome: tuple[Any, ConvLensError | None]) -> Any:
         result, error = outcome
@@ -100,13 +103,22 @@ def joined(environment: Mapping[str, str] = os.environ) -> Generator[World]:
         yield ALONE
         return
     gpus = torch.cuda.is_available()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what torch thinks of its own environment
-        dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
+    store, rank, size = next(rendezvous("env://"))
+    if environment.get("LOCAL_WORLD_SIZE") == environment["WORLD_SIZE"]:
+        # After a restart the agent's store still has the addresses of the processes before. On
+        # several machines they count their restarts each for itself, so there they cannot say.
+        store = PrefixStore(f"start-{_restarts(environment)}", store)
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if gpus else "gloo", store=store, rank=rank, world_size=size
+    )
     try:
         yield Processes(environment)
     finally:
         dist.destroy_process_group()
+
+
+def _restarts(environment: Mapping[str, str]) -> int:
+    return int(environment.get("TORCHELASTIC_RESTART_COUNT", "0"))
 
 
 def _outcome(work: Callable[[], T]) -> tuple[Any, ConvLensError | None]:
