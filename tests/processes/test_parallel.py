@@ -179,13 +179,13 @@ def gone(pid: int) -> bool:
 
 @pytest.fixture(scope="module")
 def words(small_folder: Path) -> list[str]:
-    """A training of twelve epochs of thirty steps, as a command line."""
+    """A training of six epochs of thirty steps, as a command line."""
     settings = [
         f"data.folder={small_folder}", "data.validation=test", "train.log_every=1",
         "train.momentum=0.9", "train.checkpoint_seconds=0.05",
     ]  # fmt: skip
     options = [word for setting in settings for word in ("--set", setting)]
-    few = ["--device", "cpu", "--batch-size", "20", "--epochs", "12", "--lr", "0.02"]
+    few = ["--device", "cpu", "--batch-size", "20", "--epochs", "6", "--lr", "0.02"]
     return ["train", "lenet-modern", *few, *options]
 
 

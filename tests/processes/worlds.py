@@ -102,13 +102,10 @@ def stop(event: Event) -> None:
 
 def main(folder: Path, out: Path) -> None:
     for name, (scenario, sizes) in SCENARIOS.items():
+        of = recipe(folder, scenario)
         for size in sizes:
             place = out / name / str(size)
-            together(
-                size, lambda world, place=place, of=recipe(folder, scenario): execute(
-                    of, out=place, world=world
-                )
-            )  # fmt: skip
+            together(size, lambda world, of=of, at=place: execute(of, out=at, world=world))
     stopped = recipe(folder, SCENARIOS["norm"][0])
     for size in (1, 2, 5):
         place = out / "stopped" / str(size)
