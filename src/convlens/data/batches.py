@@ -124,7 +124,7 @@ class Batches:
         return self.augment.mix(self.prepare(images), labels, epoch, step)
 
     def _shard(
-        self, shard: Shard, chosen: Int64[Tensor, "n"], epoch: int, step: int
+        self, shard: Shard, chosen: Int64[Tensor, "whole"], epoch: int, step: int
     ) -> tuple[Batch, Labels | SoftLabels]:
         rows = torch.cat([torch.tensor(part) for part in shard.parts(len(chosen))]).long()
         rows = rows.to(chosen.device)

@@ -20,7 +20,6 @@ from convlens.data.transform import Prepare
 from convlens.experiment.archive import Archive, writing
 from convlens.experiment.interruption import interruptible
 from convlens.experiment.memory import evaluation_shortage, is_shortage, training_shortage
-from convlens.experiment.processes import device_for
 from convlens.experiment.recipe import Recipe, resolve
 from convlens.models.catalog import build
 from convlens.runs.checkpoint import load_weights
@@ -32,6 +31,7 @@ from convlens.train.evaluate import Evaluation, evaluate, measure, predict_logit
 from convlens.train.events import Listener
 from convlens.train.loop import run as fit
 from convlens.train.optim import TrainConfig, choose_device
+from convlens.train.parallel.device import device_for
 from convlens.train.parallel.world import ALONE, World
 from convlens.train.task import Classification
 

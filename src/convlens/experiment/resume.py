@@ -12,7 +12,6 @@ from convlens.core.config import override
 from convlens.core.errors import ConfigError, RunError
 from convlens.experiment.archive import writing
 from convlens.experiment.execute import Material, initial_chance, recipe_of, train_into
-from convlens.experiment.processes import differs
 from convlens.experiment.recipe import resolve
 from convlens.models.catalog import build
 from convlens.runs.lock import locked
@@ -150,8 +149,17 @@ def _differences(origin: Mapping[str, Any], here: Mapping[str, Any]) -> list[str
             for name, before, found in pairs
             if before != found
         ),
-        *filter(None, [differs(origin, here)]),
+        *filter(None, [_other_processes(origin, here)]),
     ]
+
+
+def _other_processes(origin: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """What another number of processes means for a run, or ""."""
+    before, now = origin.get("processes", 1), here.get("processes", 1)
+    if before == now:
+        return ""
+    what = "the last bits may differ, and dropout draws anew"
+    return f"processes: {now} here, {before} before; {what}"
 
 
 def _resumed(saved: Saved | None, notes: Sequence[str]) -> Resumed:

@@ -86,49 +86,45 @@ def train(
     }
     flags = [f"train.{key}={value}" for key, value in named.items() if value is not None]
     settings = [*(assignments or []), *flags]
-    order = Order(
-        recipe=recipe,
-        settings=tuple(settings),
-        data=data,
-        out=out,
-        resume=resume,
-        as_json=as_json,
-        quiet=quiet,
-    )
+    order = Order(recipe, settings, data, out, resume, as_json, quiet)
     try:
-        if started_by_torchrun():
-            take_part(order.train)
-        elif processes == 1:
-            from convlens.train.parallel.world import ALONE
-
-            order.train(ALONE)
-        else:
-            refuse_unlaunchable(processes)
-            order.check()  # so that a mistake ends here, and a download is seen
-            raise typer.Exit(launch(processes, order.words(processes), quiet=quiet or as_json))
+        order.give(processes)
     except KeyboardInterrupt as stop:
         fail("interrupted", str(stop))
         raise typer.Exit(INTERRUPTED) from None
 
 
 @final
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Order:
     """What is to be trained, and how it is shown."""
 
     recipe: str | None
-    settings: tuple[str, ...]
+    settings: list[str]  # as in train.lr=0.1
     data: str | None
     out: Path
     resume: str | None
     as_json: bool
     quiet: bool
 
+    def give(self, processes: int) -> None:
+        """Train here, as one of several processes, or start as many."""
+        if started_by_torchrun():
+            take_part(self.train)
+        elif processes == 1:
+            from convlens.train.parallel.world import ALONE
+
+            self.train(ALONE)
+        else:
+            refuse_unlaunchable(processes)
+            self.check()  # so that a mistake ends here, and a download is seen
+            quiet = self.quiet or self.as_json
+            raise typer.Exit(launch(processes, self.words(processes), quiet=quiet))
+
     def train(self, world: "World") -> None:
         """Train it and show the result; each of several processes calls this alike."""
         from convlens.cli.progress import progress
         from convlens.experiment.execute import execute
-        from convlens.experiment.processes import restart_note
         from convlens.experiment.resume import resume_run
         from convlens.runs.store import Run
 
@@ -145,7 +141,8 @@ class Order:
             elif world.restarts and world.first(begun.summary)["status"] == "finished":
                 run = begun  # a process died when all was done
             else:
-                notes = [restart_note(world.restarts)] if world.restarts else []
+                again = f"a process died, so all were started again (restart {world.restarts})"
+                notes = [again] if world.restarts else []
                 run = resume_run(begun, listeners=listeners, world=world, notes=notes)
         if not silent:
             _show(run, as_json=self.as_json)
@@ -175,7 +172,7 @@ class Order:
 
     def _start(self, world: "World") -> "Recipe | Run":
         """The recipe to begin with, or the run to go on with."""
-        from convlens.experiment.processes import run_of_launch
+        from convlens.runs.store import run_of_launch
 
         if self.resume is not None:
             return _to_go_on(self.resume, self.recipe, self.settings, self.data, self.out)

@@ -1,13 +1,10 @@
-"""Which device a process has, and which run a launch has begun."""
-
-from pathlib import Path
+"""Processes share a CPU, and have a GPU each."""
 
 import pytest
 import torch
 
 from convlens.core.errors import ConfigError
-from convlens.experiment.processes import device_for, differs, restart_note, run_of_launch
-from convlens.runs.store import create_run
+from convlens.train.parallel.device import device_for
 from convlens.train.parallel.world import ALONE, Alone
 
 
@@ -40,20 +37,3 @@ def test_one_device_for_two_processes_is_refused(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(ConfigError, match=r"^train.device"):
         device_for(name, SECOND)
-
-
-def test_a_launch_finds_its_newest_run(tmp_path: Path) -> None:
-    assert run_of_launch("x", tmp_path) is None
-    for launch in ("x", "y", "x", None):
-        run = create_run("lenet", tmp_path)
-        run.write_recipe({})
-        run.write_json("provenance.json", {} if launch is None else {"launch": launch})
-    found = run_of_launch("x", tmp_path)
-    assert found is not None and found.name == "lenet-3"
-    assert run_of_launch("z", tmp_path) is None
-
-
-def test_another_number_of_processes_is_told() -> None:
-    assert differs({"processes": 2}, {"processes": 2}) == differs({}, {}) == ""
-    assert differs({"processes": 2}, {}).startswith("processes: 1 here, 2 before")
-    assert "restart 2" in restart_note(2)
