@@ -1,5 +1,6 @@
 """Several processes train as one does, and none is left behind, whatever happens to one."""
 
+import csv
 import json
 import math
 import os
@@ -82,7 +83,8 @@ def assert_same(one: Run, other: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scenario", "size"), [("sigmoid", 2), ("norm", 2), ("norm", 5), ("all", 2)]
+    ("scenario", "size"),
+    [("sigmoid", 2), ("norm", 2), ("norm", 5), ("all", 2), ("whitened", 2)],
 )
 def test_several_processes_have_the_losses_and_the_weights_of_one(
     trained: Path, scenario: str, size: int
@@ -122,6 +124,18 @@ def test_a_time_limit_ends_all_processes_in_the_same_step(trained: Path) -> None
     assert [r["reason"] for r in run.records() if r["event"] == "Stopped"] == [
         "0.05 seconds of training are over"
     ]
+
+
+def test_what_is_left_to_the_machine_is_settled_for_all(trained: Path) -> None:
+    recipe = open_run("shared-1", trained / "limited" / "2").read_recipe()
+    assert recipe["train"]["precision"] in ("float32", "bfloat16")
+
+
+def test_without_validation_the_last_weights_are_kept(trained: Path) -> None:
+    run = open_run("shared-1", trained / "whitened" / "2")
+    assert run.summary()["validation"] == {"images": "none", "last": None, "best": None}
+    assert run.summary()["test"]["num_images"] == 100
+    assert run.weights_path("last").read_bytes() == run.weights_path("best").read_bytes()
 
 
 def test_a_signal_to_one_process_stops_all_and_they_go_on_to_the_same_end(trained: Path) -> None:
@@ -208,7 +222,7 @@ def test_a_killed_process_starts_all_again_to_the_same_end(
     words: list[str], whole: Run, tmp_path: Path
 ) -> None:
     """That process 0 is killed, which writes and has the lock of the folder, is the worst case."""
-    command = ["convlens", *words, "--out", tmp_path, "--processes", "2"]
+    command = ["convlens", *words, "--out", tmp_path, "--processes", "2", "--log", "csv"]
     run = tmp_path / "lenet-modern-1"
     with started(*command, out=tmp_path) as (process, said):
         wait_for(process, run / "metrics.jsonl", b'"EpochStarted", "epoch": 3')
@@ -219,6 +233,24 @@ def test_a_killed_process_starts_all_again_to_the_same_end(
     assert "Traceback" not in text
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["lenet-modern-1"]
     assert_same(open_run("lenet-modern-1", tmp_path), whole)
+    assert logged_steps(run) == list(range(1, 6 * 30 + 1))
+
+
+def logged_steps(run: Path) -> list[int]:
+    """The steps in the table of `--log csv`, line by line."""
+    with (run / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        return [int(row["step"]) for row in csv.DictReader(file)]
+
+
+def test_a_log_is_written_by_one_process(words: list[str], tmp_path: Path) -> None:
+    words = [*words, "--epochs", "1", "--log", "csv", "--processes", "2", "--out", str(tmp_path)]
+    with started("convlens", *words, out=tmp_path) as (process, said):
+        assert process.wait(PATIENCE) == 0, said.read_text()
+        text = said.read_text()
+    run = tmp_path / "lenet-modern-1"
+    assert text.count("log:        ") == text.count(str(run / "metrics.csv")) == 1
+    assert json.loads((run / "logs.json").read_text()) == {"csv": ""}
+    assert logged_steps(run) == list(range(1, 31))
 
 
 def test_ctrl_c_stops_all_processes_and_says_how_to_go_on(

@@ -50,7 +50,21 @@ SCENARIOS: dict[str, tuple[Scenario, tuple[int, ...]]] = {
         },
         (1, 2),
     ),
-    "limited": ({"model": {"name": "lenet"}, "train": {"time_limit": 0.05, "epochs": 99}}, (2,)),
+    "whitened": (
+        {
+            "model": {"name": "quicknet"},
+            "data": {"max_train_images": 103, "validation": "none"},
+            "train": {"lr": 0.01, "momentum": 0.9},
+        },
+        (1, 2),
+    ),
+    "limited": (
+        {
+            "model": {"name": "lenet"},
+            "train": {"time_limit": 0.05, "epochs": 99, "precision": "auto"},
+        },
+        (2,),
+    ),
 }  # fmt: skip
 
 

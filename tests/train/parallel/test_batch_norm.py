@@ -113,6 +113,17 @@ def reference(layer: nn.Module, whole: Tensor) -> tuple[nn.Module, Tensor, Tenso
     return own, y.detach(), x.grad
 
 
+def test_bfloat16_is_summed_in_float32_and_stays_what_it_is() -> None:
+    """As torch's layer does it; weights and running statistics are float32."""
+    layer, whole = nn.BatchNorm2d(3), (7 + 3 * torch.randn(8, 3, 4, 4)).bfloat16()
+    done = shared(layer, list(whole.split([5, 3])))
+    expected, y, dx = reference(layer, whole)
+    for found, wanted in ((1, y), (2, dx)):
+        assert_close(torch.cat([each[found] for each in done]), wanted)
+    for own, _, _ in done:
+        assert_close(dict(own.named_buffers()), dict(expected.named_buffers()))
+
+
 def test_an_evaluation_is_as_ever_and_nothing_is_renamed() -> None:
     model = nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3))
     x, names = torch.randn(2, 1, 4, 4), list(model.state_dict())
