@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from convlens.core.shapes import Batch, Labels
 from convlens.data.augment.apply import Augment
 from convlens.data.augment.settings import AugmentConfig
-from convlens.data.batches import Batches
+from convlens.data.batches import Batches, Shard
 from convlens.data.image_set import ImageSet
 from convlens.data.transform import Prepare
 
@@ -133,3 +133,33 @@ def test_pixels_are_changed_before_they_are_prepared_and_mixed_after() -> None:
             plain.prepare(pixels), plain.data.labels[chosen], 2, step
         )
         assert torch.equal(x, mixed) and torch.equal(y, targets)
+
+
+@given(num_images, st.integers(1, 9), st.integers(1, 5))
+def test_shares_of_a_batch_are_disjoint_even_and_whole(num: int, part: int, size: int) -> None:
+    """In each part alike, in order and by rank."""
+    shards = [Shard(rank=rank, size=size, part_size=part).parts(num) for rank in range(size)]
+    together = [[i for shard in shards for i in shard[n]] for n in range(len(shards[0]))]
+    assert [i for each in together for i in each] == list(range(num))
+    assert [len(each) for each in together[:-1]] == [part] * (len(together) - 1)
+    for shares in zip(*shards, strict=True):
+        lengths = [len(each) for each in shares]
+        assert max(lengths) - min(lengths) <= 1
+
+
+@given(
+    num_images, batch_sizes, seeds, epochs, st.integers(1, 4), st.sampled_from([{}, {"mixup": 1.0}])
+)
+def test_the_shards_of_all_processes_are_the_batches_of_one(
+    num: int, batch_size: int, seed: int | None, epoch: int, size: int, changes: dict[str, float]
+) -> None:
+    change = Augment(AugmentConfig(**changes), seed=0, num_images=num, num_classes=num)  # type: ignore[arg-type]
+    whole = Batches(numbered(num), batch_size, Prepare(1), shuffle_seed=seed, augment=change)
+    shards = [
+        whole.sharded(Shard(rank=rank, size=size, part_size=batch_size)).epoch(epoch)
+        for rank in range(size)
+    ]
+    for step, ((x, y), *shares) in enumerate(zip(whole.epoch(epoch), *shards, strict=True)):
+        assert torch.equal(torch.cat([own for own, _ in shares]), x)
+        assert torch.equal(torch.cat([own for _, own in shares]), y)
+        assert whole.num_images(step) == len(y)

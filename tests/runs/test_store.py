@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convlens.core.errors import RunError
-from convlens.runs.store import Run, create_run, list_runs, open_run
+from convlens.runs.store import Run, create_run, list_runs, open_run, run_of_launch
 
 
 def make_runs(root: Path, *names: str) -> None:
@@ -183,3 +183,14 @@ def test_records_can_be_cut(tmp_path: Path) -> None:
     run.sync_records()
     run.cut_records(2)
     assert run.records() == [{"event": "A"}, {"event": "B"}]
+
+
+def test_a_launch_finds_its_newest_run(tmp_path: Path) -> None:
+    assert run_of_launch("x", tmp_path) is None
+    for launch in ("x", "y", "x", None):
+        run = create_run("lenet", tmp_path)
+        run.write_recipe({})
+        run.write_json("provenance.json", {} if launch is None else {"launch": launch})
+    found = run_of_launch("x", tmp_path)
+    assert found is not None and found.name == "lenet-3"
+    assert run_of_launch("z", tmp_path) is None

@@ -4,7 +4,7 @@ import shlex
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, final
 
@@ -52,7 +52,10 @@ def writing(run: Run, saved: Callable[[], str]) -> Generator[None]:
 
 @final
 class Archive:
-    """Writes a training into its run folder, and takes up one that is there."""
+    """Writes a training into its run folder, and takes up one that is there.
+
+    Of several processes each has one, and calls it alike; that of process 0 writes.
+    """
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class Archive:
     ) -> None:
         self.run, self.recipe, self.task = run, recipe, task
         self.interruption, self.pair = interruption, pair
+        self.world, self.silent = task.world, task.world.rank > 0
         self.start = START
         self.saved: Position | None = None  # in the newest checkpoint
         self.last_epoch = 0  # whose weights are kept; 0: none
@@ -94,10 +98,17 @@ class Archive:
                 )
             state = State(tensors=saved.tensors, numbers=note["state"])
             restore(state, self.task.model, self.task.sgd, self.task)
-            self.start = self.saved = Position.from_table(note["position"])
+            position = Position.from_table(note["position"])
+            if self.silent:  # its share of these losses is in process 0's
+                position = replace(position, losses=(0.0,) * len(position.losses))
+            self.start = self.saved = position
             self.last_epoch = note["last_epoch"]
             self.last, self.best = _evaluated(note["last"]), _evaluated(note["best"])
         self._num_records = note["records"]
+        self.world.first(self._read_records)
+        return self.start
+
+    def _read_records(self) -> None:
         with writing(self.run, self.going_on):
             self.run.cut_records(self._num_records)
         for record in self.run.records():
@@ -106,7 +117,6 @@ class Archive:
                 self.epochs.append(EpochFinished(**fields))
             if record["event"] == "Stopped":
                 self.stopped = record["reason"]
-        return self.start
 
     def listen(self, event: Event) -> None:
         """Write the event down, unless that was done before the training was taken up."""
@@ -118,8 +128,9 @@ class Archive:
             return
         if isinstance(event, EpochStarted) and event.epoch == start.epoch and start.step:
             return
-        with writing(self.run, self.going_on):
-            self.run.append_record(type(event).__name__, asdict(event))
+        if not self.silent:
+            with writing(self.run, self.going_on):
+                self.run.append_record(type(event).__name__, asdict(event))
         self._num_records += 1
         if isinstance(event, EpochFinished):
             self.epochs.append(event)
@@ -137,13 +148,16 @@ class Archive:
         if evaluated is not None:
             about["validation_accuracy"] = evaluated.accuracy
         best = evaluated is None or self.best is None or evaluated.accuracy > self.best.accuracy
-        with writing(self.run, self.going_on):
-            save_weights(self.run.weights_path("last"), self.task.model, about)
-            self.last_epoch, self.last = epoch, evaluated
-            if best:
-                save_weights(self.run.weights_path("best"), self.task.model, about)
-                self.best = evaluated
+        self.world.first(lambda: self._write_weights("last", about))
+        self.last_epoch, self.last = epoch, evaluated
+        if best:
+            self.world.first(lambda: self._write_weights("best", about))
+            self.best = evaluated
         return best
+
+    def _write_weights(self, which: str, about: Mapping[str, Any]) -> None:
+        with writing(self.run, self.going_on):
+            save_weights(self.run.weights_path(which), self.task.model, about)
 
     def keep(self, step: int, position: Callable[[], Position]) -> None:
         """Write a checkpoint at an epoch's end, when one is due, and when one is asked to stop.
@@ -155,10 +169,12 @@ class Archive:
         save = partial(self._save, position, self._num_records, *kept)
         every = self.recipe.train.checkpoint_seconds
         due = 0 < every <= time.monotonic() - self._saved_at
-        if step == 0 or due or self.interruption.asked:
-            save()
+        # What one process is asked for, or finds due, all do: they must not part ways.
+        due, asked = self.world.any(due, self.interruption.asked)
+        if step == 0 or due or asked:
+            self.world.everywhere(save)
         self._unsaved, self.evaluating = None, False
-        if self.interruption.asked:
+        if asked:
             raise KeyboardInterrupt
         if step == self.task.num_steps:
             self._unsaved = save
@@ -191,6 +207,9 @@ class Archive:
 
     def finish(self, status: str, *, test: Evaluation | None = None, error: str = "") -> None:
         """Write how it ended; a finished run needs no checkpoints any more."""
+        if self.silent:
+            return
+        about = {key: value for key, value in self.world.about().items() if key != "launch"}
         train_seconds = sum(epoch.seconds for epoch in self.epochs)
         num_images = sum(epoch.seconds * epoch.images_per_second for epoch in self.epochs)
         summary: dict[str, Any] = {
@@ -200,6 +219,7 @@ class Archive:
             "recipe": self.recipe.name,
             "model": self.recipe.model_name,
             "num_parameters": num_parameters(self.task.model),
+            **about,
             "epochs": len(self.epochs),
             "stopped": self.stopped,
             "validation": {
@@ -231,7 +251,20 @@ class Archive:
         last: Evaluated | None,
         best: Evaluated | None,
     ) -> None:
-        now, state = position(), capture(self.task.model, self.task.sgd, self.task)
+        now = position()
+        if not self.silent:
+            self._write(now, num_records, last_epoch, last, best)
+        self.saved, self._saved_at = now, time.monotonic()
+
+    def _write(
+        self,
+        now: Position,
+        num_records: int,
+        last_epoch: int,
+        last: Evaluated | None,
+        best: Evaluated | None,
+    ) -> None:
+        state = capture(self.task.model, self.task.sgd, self.task)
         note = {
             "recipe": self.recipe.to_table(),
             "position": now.to_table(),
@@ -244,7 +277,6 @@ class Archive:
         with writing(self.run, self.going_on):
             self.run.sync_records()  # on disk there are never fewer than the checkpoint counts on
             self.pair.write(state.tensors, note)
-        self.saved, self._saved_at = now, time.monotonic()
 
 
 def _evaluated(table: Mapping[str, Any] | None) -> Evaluated | None:

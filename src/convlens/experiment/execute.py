@@ -1,8 +1,8 @@
 """From a recipe to a run: load, build, train, test once, and keep it all."""
 
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,6 +39,8 @@ from convlens.train.loop import run as fit
 from convlens.train.machine.denormals import flushing_denormals
 from convlens.train.machine.precision import computed_in, here
 from convlens.train.optim import TrainConfig, choose_device
+from convlens.train.parallel.device import device_for
+from convlens.train.parallel.world import ALONE, World
 from convlens.train.task import Classification
 
 EVALUATION_BATCH = 1_000  # images of 28x28; large enough to be fast, small enough for any machine
@@ -55,13 +57,13 @@ class Material:
     data_md5: Mapping[str, str]  # of the files, by name
 
     @classmethod
-    def of(cls, recipe: Recipe) -> "Material":
+    def of(cls, recipe: Recipe, world: World = ALONE) -> "Material":
         """What `recipe` asks for.
 
         Raises:
             ConfigError, UnknownName, DataError: it is not to be had.
         """
-        device = choose_device(recipe.train.device)
+        device = device_for(recipe.train.device, world)
         data = load_data(recipe.data)
         splits = split(data, recipe.data.validation, max_train_images=recipe.data.max_train_images)
         return cls(
@@ -73,8 +75,27 @@ class Material:
         )
 
 
-def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[Listener] = ()) -> Run:
+def material_here(recipe: Recipe, world: World) -> Material:
+    """What `recipe` asks for, on a machine that can train by it.
+
+    Raises:
+        ConfigError, UnknownName, DataError: it is not to be had, or the machine cannot.
+    """
+    material = Material.of(recipe, world)
+    refuse_what_this_machine_lacks(recipe.train, material.device, world.size)
+    return material
+
+
+def execute(
+    recipe: Recipe,
+    *,
+    out: Path = RUNS_FOLDER,
+    listeners: Sequence[Listener] = (),
+    world: World = ALONE,
+) -> Run:
     """Train what `recipe` says and test it once, into a new run folder under `out`.
+
+    Of several processes (`world`) each calls this alike, and process 0 has the listeners.
 
     Raises:
         ConfigError, UnknownName, ShapeError: the recipe cannot be run; no folder is left.
@@ -85,32 +106,43 @@ def execute(recipe: Recipe, *, out: Path = RUNS_FOLDER, listeners: Sequence[List
         KeyboardInterrupt: Ctrl-C or SIGTERM; says what was saved, and how to go on.
     """
     keep_buffers()
-    material = Material.of(recipe)
-    refuse_what_this_machine_lacks(recipe.train, material.device)
+    material = world.everywhere(lambda: material_here(recipe, world))
     with initial_chance(recipe):
-        model = initial_model(recipe, material.splits.train)
-        recipe = _settled(recipe, model, material, listeners)
-        run = create_run(recipe.name, out)
-        with locked(run.path):
-            with writing(run, lambda: "name another folder with --out"):
-                run.write_recipe(recipe.to_table())
-                origin = provenance(material.device, material.data_md5)
-                run.write_json("provenance.json", origin)
-            train_into(run, recipe, model, material, listeners, pair=CheckpointPair(run.path))
+        model = world.everywhere(lambda: initial_model(recipe, material.splits.train))
+        recipe = _settled(recipe, model, material, listeners, world)
+        run = world.first(lambda: create_run(recipe.name, out))
+        with world.first_holds(locked(run.path)):
+            world.first(lambda: _write_origin(run, recipe, material, world))
+            pair = CheckpointPair(run.path)
+            train_into(run, recipe, model, material, listeners, pair=pair, world=world)
     return run
 
 
 def _settled(
-    recipe: Recipe, model: nn.Module, material: Material, listeners: Sequence[Listener]
+    recipe: Recipe,
+    model: nn.Module,
+    material: Material,
+    listeners: Sequence[Listener],
+    world: World,
 ) -> Recipe:
-    """The recipe with nothing left to the machine; listeners are told what was settled."""
+    """The recipe with nothing left to the machine; listeners are told what was settled.
+
+    Process 0 tries it with a full batch, while the others wait, and all take its answer.
+    """
     prepare = preparation(recipe.data)
     batches = training_batches(material.splits.train, recipe.train, prepare, recipe.augment)
-    config, settled = settle(recipe.train, model, batches)
+    config, settled = world.first(lambda: settle(recipe.train, model, batches))
     if settled is not None:
         for listener in listeners:
             listener(settled)
     return replace(recipe, train=config)
+
+
+def _write_origin(run: Run, recipe: Recipe, material: Material, world: World) -> None:
+    with writing(run, lambda: "name another folder with --out"):
+        run.write_recipe(recipe.to_table())
+        origin = provenance(material.device, material.data_md5)
+        run.write_json("provenance.json", origin | world.about())
 
 
 def initial_chance(recipe: Recipe) -> AbstractContextManager[None]:
@@ -139,6 +171,7 @@ def train_into(
     *,
     pair: CheckpointPair,
     saved: Saved | None = None,
+    world: World = ALONE,
 ) -> None:
     """Train `model` from its start, or from where `saved` was made, and test it once.
 
@@ -147,12 +180,13 @@ def train_into(
     prepare, splits = preparation(recipe.data), material.splits
     train = training_batches(splits.train, recipe.train, prepare, recipe.augment)
     validation = evaluation_batches(splits.validation, recipe.data)
-    task = Classification(model, train, validation, recipe.train)
+    task = Classification(model, train, validation, recipe.train, world)
+    logs = world.first_holds(logged(listeners, run, recipe))
     flushing = flushing_denormals(recipe.train.flush_denormal)
-    with interruptible() as interruption, logged(listeners, run, recipe), flushing:
+    with interruptible() as interruption, logs, flushing:
         archive = Archive(run, recipe, task, interruption, pair)
         start = archive.go_on(saved)
-        try:
+        with _ending(archive, recipe, material.device):
             if recipe.train.compile:
                 compiled = compile_steps(task)
                 for listener in (archive.listen, *listeners):
@@ -169,22 +203,31 @@ def train_into(
             archive.rest()
             in_precision = computed_in(recipe.train.precision, material.device)
             with writing(run, archive.going_on), in_precision:
-                test = _test(run, model, evaluation_batches(splits.test, recipe.data))
+                test = _test(run, model, evaluation_batches(splits.test, recipe.data), world)
             archive.finish("finished", test=test)
-        except Diverged as error:
-            archive.finish("diverged", error=error.what)
-            raise Diverged(error.what, fix=f"{error.fix}\n{archive.kept()}") from None
-        except RunError as error:
-            archive.finish("failed", error=error.what)
+
+
+@contextmanager
+def _ending(archive: Archive, recipe: Recipe, device: torch.device) -> Generator[None]:
+    """Inside, what ends the training is written down, and says what was saved."""
+    try:
+        yield
+    except Diverged as error:
+        archive.finish("diverged", error=error.what)
+        raise Diverged(error.what, fix=f"{error.fix}\n{archive.kept()}") from None
+    except RunError as error:
+        archive.finish("failed", error=error.what)
+        raise
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(archive.interrupted()) from None
+    except (MemoryError, RuntimeError) as error:
+        if archive.interruption.asked and not archive.world.alone:
+            raise KeyboardInterrupt(archive.interrupted()) from None  # another has left before
+        if not is_shortage(error):
             raise
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(archive.interrupted()) from None
-        except (MemoryError, RuntimeError) as error:
-            if not is_shortage(error):
-                raise
-            shortage = _shortage(recipe, material.device, evaluating=archive.evaluating)
-            archive.finish("failed", error=shortage.what)
-            raise shortage from None
+        shortage = _shortage(recipe, device, evaluating=archive.evaluating)
+        archive.finish("failed", error=shortage.what)
+        raise shortage from None
 
 
 def training_batches(
@@ -267,11 +310,12 @@ def evaluate_run(
         return evaluate(model, evaluation_batches(images, config))
 
 
-def _test(run: Run, model: nn.Module, batches: Batches) -> Evaluation:
-    logits = predict_logits(model, batches)
+def _test(run: Run, model: nn.Module, batches: Batches, world: World) -> Evaluation:
+    logits = predict_logits(model, batches, world)
     labels = batches.data.labels
     arrays = {"labels": labels.cpu().numpy(), "logits": logits.cpu().numpy()}
-    run.write_arrays("predictions.npz", arrays)
+    if world.rank == 0:
+        run.write_arrays("predictions.npz", arrays)
     return measure(logits, labels)
 
 

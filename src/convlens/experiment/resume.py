@@ -12,8 +12,13 @@ from convlens.core.allocator import keep_buffers
 from convlens.core.config import override
 from convlens.core.errors import ConfigError, RunError
 from convlens.experiment.archive import writing
-from convlens.experiment.execute import Material, initial_chance, recipe_of, train_into
-from convlens.experiment.machine.settle import refuse_what_this_machine_lacks
+from convlens.experiment.execute import (
+    Material,
+    initial_chance,
+    material_here,
+    recipe_of,
+    train_into,
+)
 from convlens.experiment.recipe import resolve
 from convlens.models.catalog import build
 from convlens.runs.lock import locked
@@ -21,41 +26,63 @@ from convlens.runs.pair import CheckpointPair, Saved
 from convlens.runs.provenance import provenance
 from convlens.runs.store import Run
 from convlens.train.events import Listener, Resumed
+from convlens.train.parallel.world import ALONE, World
 
 _DECIDES_BITS = ("device_name", "cpu_capability", "threads")  # beside the versions
 
 
-def resume_run(run: Run, *, listeners: Sequence[Listener] = ()) -> Run:
+def resume_run(
+    run: Run,
+    *,
+    listeners: Sequence[Listener] = (),
+    world: World = ALONE,
+    notes: Sequence[str] = (),
+) -> Run:
     """Train `run` to its end from its newest whole checkpoint, and test it once.
+
+    Of several processes (`world`) each calls this alike, and process 0 has the listeners and the
+    folder. `notes` are told with those of the going on.
 
     Raises:
         RunError: it has ended, another process is at work on it, or its checkpoints are damaged.
         And all that `execute` raises.
     """
-    recipe = recipe_of(run)
-    with locked(run.path):
-        run.sweep()
-        pair = CheckpointPair(run.path)
-        _refuse_ended(run, pair)
-        saved = _newest(run, pair)
-        keep_buffers()
-        material = Material.of(recipe)
-        refuse_what_this_machine_lacks(recipe.train, material.device)
-        here = provenance(material.device, material.data_md5)
-        origin = run.read_json("provenance.json") or here  # it may have been killed before
-        _refuse_other_data(run, origin, here)
-        resumed = _resumed(saved, [*_damage(pair, saved), *_differences(origin, here)])
-        with writing(run, lambda: "nothing of it was changed"):
-            before = origin.get("resumed", [])
-            at = {"epoch": resumed.epoch, "step": resumed.step}
-            run.write_json("provenance.json", {**origin, "resumed": [*before, {**at, **here}]})
-            (run.path / "summary.json").unlink(missing_ok=True)  # it has not ended yet
+    keep_buffers()
+    recipe = world.first(lambda: recipe_of(run))
+    pair = CheckpointPair(run.path)
+    with world.first_holds(locked(run.path)):
+        world.first(run.sweep)
+        world.first(lambda: _refuse_ended(run, pair))
+        saved = world.first(lambda: _newest(run, pair))
+        material = world.everywhere(lambda: material_here(recipe, world))
+        resumed = world.first(lambda: _take_up(run, pair, saved, material, world, notes))
         for listener in listeners:
             listener(resumed)
         with initial_chance(recipe):
             model = build(recipe.model_name, recipe.model).to(material.device)
-            train_into(run, recipe, model, material, listeners, pair=pair, saved=saved)
+            train_into(run, recipe, model, material, listeners, pair=pair, saved=saved, world=world)
     return run
+
+
+def _take_up(
+    run: Run,
+    pair: CheckpointPair,
+    saved: Saved | None,
+    material: Material,
+    world: World,
+    notes: Sequence[str],
+) -> Resumed:
+    """Note in the run's origin that it goes on here; what to tell of it."""
+    here = provenance(material.device, material.data_md5) | world.about()
+    origin = run.read_json("provenance.json") or here  # it may have been killed before
+    _refuse_other_data(run, origin, here)
+    resumed = _resumed(saved, [*notes, *_damage(pair, saved), *_differences(origin, here)])
+    with writing(run, lambda: "nothing of it was changed"):
+        before = origin.get("resumed", [])
+        at = {"epoch": resumed.epoch, "step": resumed.step}
+        run.write_json("provenance.json", {**origin, "resumed": [*before, {**at, **here}]})
+        (run.path / "summary.json").unlink(missing_ok=True)  # it has not ended yet
+    return resumed
 
 
 def refuse_other_settings(run: Run, assignments: Sequence[str]) -> None:
@@ -131,10 +158,22 @@ def _differences(origin: Mapping[str, Any], here: Mapping[str, Any]) -> list[str
     versions = origin.get("versions", {})
     pairs += [(name, versions.get(name), found) for name, found in here["versions"].items()]
     return [
-        f"{name.replace('_', ' ')}: {found} here, {before} before; the last bits may differ"
-        for name, before, found in pairs
-        if before != found
+        *(
+            f"{name.replace('_', ' ')}: {found} here, {before} before; the last bits may differ"
+            for name, before, found in pairs
+            if before != found
+        ),
+        *filter(None, [_other_processes(origin, here)]),
     ]
+
+
+def _other_processes(origin: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """What another number of processes means for a run, or ""."""
+    before, now = origin.get("processes", 1), here.get("processes", 1)
+    if before == now:
+        return ""
+    what = "the last bits may differ, and dropout draws anew"
+    return f"processes: {now} here, {before} before; {what}"
 
 
 def _resumed(saved: Saved | None, notes: Sequence[str]) -> Resumed:

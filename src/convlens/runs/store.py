@@ -176,6 +176,14 @@ def list_runs(root: Path = RUNS_FOLDER) -> list[Run]:
     return [Run(path) for path in sorted(paths, key=lambda path: natural_key(path.name))]
 
 
+def run_of_launch(launch: str, root: Path = RUNS_FOLDER) -> Run | None:
+    """The newest run in `root` that this start of `torchrun` has begun, if it came so far."""
+    for run in reversed(list_runs(root)):
+        if run.read_json("provenance.json").get("launch") == launch:
+            return run
+    return None
+
+
 def _number(folder: str, recipe_name: str) -> int:
     prefix, _, number = folder.rpartition("-")
     return int(number) if prefix == recipe_name and number.isdecimal() else 0

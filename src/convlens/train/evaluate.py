@@ -11,7 +11,8 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from convlens.core.shapes import Labels, Logits
-from convlens.data.batches import Batches
+from convlens.data.batches import Batches, share
+from convlens.train.parallel.world import ALONE, World
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,19 +44,36 @@ def evaluating(model: nn.Module) -> Generator[None]:
             part.training = training
 
 
-def predict_logits(model: nn.Module, batches: Batches) -> Logits:
-    """The logits of every image, in the order of the batches; bfloat16 becomes float32."""
+def predict_logits(model: nn.Module, batches: Batches, world: World = ALONE) -> Logits:
+    """The logits of every image, in the order of the batches; bfloat16 becomes float32.
+
+    Several processes take a share of the batches each, and all get all logits: to the bit those
+    that one process would.
+    """
+    mine = share(range(len(batches)), world.rank, world.size)
     with evaluating(model):
-        logits = torch.cat([model(x) for x, _ in batches.epoch()])
-        return logits.float() if logits.dtype == torch.bfloat16 else logits
+        own = [model(x) for x, _ in batches.epoch(start=mine.start, stop=mine.stop)]
+    logits = torch.cat(own) if world.alone else _together(own, mine.start, batches, world)
+    return logits.float() if logits.dtype == torch.bfloat16 else logits
 
 
-def evaluate(model: nn.Module, batches: Batches) -> Evaluation:
+def _together(own: list[Logits], first: int, batches: Batches, world: World) -> Logits:
+    """The logits of all processes; `own` are this one's, from the batch `first` on."""
+    device = batches.data.images.device
+    logits = torch.zeros(len(batches.data), len(batches.data.class_names), device=device)
+    if own:
+        start = first * batches.batch_size
+        here = torch.cat(own)
+        logits[start : start + len(here)] = here
+    return world.sum(logits)  # all others hold 0 there
+
+
+def evaluate(model: nn.Module, batches: Batches, world: World = ALONE) -> Evaluation:
     """Loss and accuracy of `model` over all images of `batches`, which must be in order."""
     started = time.perf_counter()
     assert batches.shuffle_seed is None, "labels are taken in order"
     return measure(
-        predict_logits(model, batches), batches.data.labels, time.perf_counter() - started
+        predict_logits(model, batches, world), batches.data.labels, time.perf_counter() - started
     )
 
 

@@ -124,7 +124,7 @@ def _train_epoch(
     task: Task, start: Position, log_every: int, listeners: Sequence[Listener], keep: Keep
 ) -> tuple[EpochFinished, bool]:
     epoch, began, late = start.epoch, time.perf_counter() - start.epoch_seconds, False
-    losses = LossMeter(epoch, min(log_every, task.num_steps), task.device)
+    losses = LossMeter(epoch, min(log_every, task.num_steps), task.device, task.total)
     losses.go_on(start)
     for step, batch in enumerate(task.epoch(epoch, start.step), start=start.step + 1):
         lr = task.learning_rate(epoch, step)
@@ -184,8 +184,15 @@ class LossMeter:
     To ask a GPU for every loss would make it wait for the CPU at every step.
     """
 
-    def __init__(self, epoch: int, capacity: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        epoch: int,
+        capacity: int,
+        device: torch.device,
+        total: Callable[[Tensor], Tensor] = lambda losses: losses,
+    ) -> None:
         self.epoch = epoch
+        self.total = total  # over processes
         self._losses = torch.empty(capacity, device=device)
         self._sizes: list[int] = []
         self._total = 0.0
@@ -244,7 +251,7 @@ class LossMeter:
         )
 
     def _fetch(self, last_step: int) -> list[float]:
-        losses = self._losses[: len(self._sizes)].tolist()
+        losses = self.total(self._losses[: len(self._sizes)]).tolist()
         for step, loss in enumerate(losses, start=last_step - len(losses) + 1):
             if not math.isfinite(loss):
                 raise _diverged(f"the loss became {loss} at step {step} of epoch {self.epoch}")

@@ -14,8 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from convlens.core.seed import derive
 from convlens.core.shapes import Batch, Labels, SoftLabels
-from convlens.data.batches import Batches
+from convlens.data.batches import Batches, Shard
 from convlens.nn.auxiliary import classification_loss
 from convlens.train.evaluate import Evaluation, evaluate
 from convlens.train.machine.precision import computed_in
@@ -23,8 +24,11 @@ from convlens.train.optim import TrainConfig, build_optimizer, learning_rate
 from convlens.train.optim.average import WeightAverage
 from convlens.train.optim.build import set_learning_rate
 from convlens.train.optim.lookahead import Lookahead
+from convlens.train.parallel.replica import Replica, no_loss
+from convlens.train.parallel.world import ALONE, World
 from convlens.train.stopping import Stopping
 
+_CHANCE = 3  # what the seed is used for here; 0 to 2 are taken where a training is put together
 LabelledBatch = tuple[Batch, Labels | SoftLabels]
 
 
@@ -72,6 +76,10 @@ class Task(ABC):
     def size(self, batch: Any) -> int:
         """The number of images in a batch."""
 
+    def total(self, losses: Float[Tensor, "steps"]) -> Float[Tensor, "steps"]:
+        """What `gradient` has given in some steps, summed over processes if there are several."""
+        return losses
+
     def before_update(self) -> None:  # noqa: B027 - nothing, unless a task says so
         """Called when the gradients are there."""
 
@@ -96,17 +104,23 @@ class Classification(Task):
     """A model, images and settings: what a recipe trains.
 
     A batch of `train` is what one step sees. It goes through the network in parts of
-    `config.batch_size` images, and only one part's maps are in memory at a time.
+    `config.batch_size` images, and only one part's maps are in memory at a time. If `world` has
+    several processes, each has a share of each part, and the steps are those of one process.
     """
 
     def __init__(
-        self, model: nn.Module, train: Batches, validation: Batches, config: TrainConfig
+        self,
+        model: nn.Module,
+        train: Batches,
+        validation: Batches,
+        config: TrainConfig,
+        world: World = ALONE,
     ) -> None:
         self.model, self.train, self.validation, self.config = model, train, validation, config
         self.sgd = self.optimizer = build_optimizer(model, config)
         self.device = train.data.images.device
         self.num_steps, self.num_images = len(train), len(train.data)
-        self.network: Callable[[Batch], Any] = model  # what a step calls: it may be compiled
+        self.network: Callable[[Batch], Any] = model  # what a step calls
         self.average = WeightAverage(model, config.average) if config.average else None
         self.lookahead = (
             Lookahead(model.parameters(), every=config.lookahead, share=config.lookahead_share)
@@ -120,6 +134,12 @@ class Classification(Task):
         )
         # Now, and not in `epoch`: a training that goes on may have its evaluation alone before it.
         model.to(memory_format=self.memory_format)  # type: ignore[call-overload]
+        self.world, self.replica = world, None
+        if not world.alone:
+            shard = Shard(rank=world.rank, size=world.size, part_size=config.batch_size)
+            self.train = train.sharded(shard)
+            self.replica = Replica(model, shard, world)
+            self.network = self.replica.model
 
     def epoch(self, epoch: int, start: int = 0) -> Iterable[LabelledBatch]:
         """The batches in the order of this epoch, from step `start` on."""
@@ -139,6 +159,11 @@ class Classification(Task):
     def gradient(self, batch: LabelledBatch) -> Float[Tensor, ""]:
         """That of the mean loss over the whole batch, added up part by part."""
         size, part = self.size(batch), self.config.batch_size
+        if self.replica is not None:
+            # So that dropout differs from process to process, and goes on the same after a stop.
+            torch.manual_seed(derive(self.config.seed, _CHANCE, self.world.rank, self._step))
+            self.optimizer.zero_grad()
+            return self.replica.gradient(self.loss, batch, size)
         if size <= part:
             return super().gradient(batch)
         self.optimizer.zero_grad()
@@ -154,11 +179,19 @@ class Classification(Task):
         x, y = batch
         with computed_in(self.config.precision, self.device):
             output = self.network(x.contiguous(memory_format=self.memory_format))
+            if not len(y):
+                return no_loss(output)
             return classification_loss(output, y, label_smoothing=self.config.label_smoothing)
 
     def size(self, batch: LabelledBatch) -> int:
-        """The number of labels."""
-        return len(batch[1])
+        """The number of labels, of all processes."""
+        if self.replica is None:
+            return len(batch[1])
+        return self.train.num_images((self._step - 1) % self.num_steps)
+
+    def total(self, losses: Float[Tensor, "steps"]) -> Float[Tensor, "steps"]:
+        """The sum over processes of their shares."""
+        return self.world.sum(losses.clone()) if len(losses) and self.replica else losses
 
     def before_update(self) -> None:
         """Make the gradients shorter if together they are longer than `config.clip`."""
@@ -174,11 +207,13 @@ class Classification(Task):
 
     def out_of_time(self, epoch_seconds: float) -> bool:
         """Whether `config.time_limit` is over."""
-        return self.stopping.after_step(epoch_seconds)
+        over = self.stopping.after_step(epoch_seconds)
+        return self.world.any(over)[0] if self.stopping.seconds else over
 
     def stop(self, accuracy: float | None, epoch_seconds: float) -> str:
         """Why it ends: `config.time_limit` or `config.patience` is over."""
-        return self.stopping.after_epoch(accuracy, epoch_seconds)
+        reason = self.stopping.after_epoch(accuracy, epoch_seconds)
+        return self.world.first(lambda: reason)  # the processes' clocks differ
 
     def evaluate(self) -> Evaluation | None:
         """Exact averages over the validation images; None if there are none.
@@ -193,7 +228,7 @@ class Classification(Task):
         if not len(self.validation.data):
             return None
         with computed_in(self.config.precision, self.device):
-            return evaluate(self.model, self.validation)
+            return evaluate(self.model, self.validation, self.world)
 
     def state_dict(self) -> dict[str, dict[str, Any]]:
         """What a training needs to go on, beside the model, the optimiser, and its position.

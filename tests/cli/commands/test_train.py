@@ -59,7 +59,7 @@ def test_a_busy_machine_is_told_of_before_the_training(
     convlens: Convlens, small_recipe: Sequence[str], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, option: list[str], told: bool,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(contention, "note_now", lambda: "others are at work")
+    monkeypatch.setattr(contention, "note_now", lambda *_: "others are at work")
     result = convlens("train", "lenet", *small_recipe, "--out", tmp_path, *option)
     assert result.code == 0
     assert ("note: others are at work\ntraining on 600 images" in result.err) == told

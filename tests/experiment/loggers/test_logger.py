@@ -22,6 +22,7 @@ from convlens.train.events import (
     FitFinished,
     FitStarted,
     Listener,
+    Settled,
     StepsFinished,
 )
 from tests.experiment.loggers.conftest import stop_at, trained_in_two
@@ -156,6 +157,17 @@ def test_a_log_that_fails_later_is_left_with_a_warning_and_the_training_goes_on(
 def test_a_training_without_a_run_folder_is_refused(recipe: Recipe) -> None:
     with pytest.raises(ConvLensError, match="this training has none"):
         Memory()(FitStarted(num_epochs=1, steps_per_epoch=1, num_images=1, device="cpu"))
+
+
+def test_a_training_with_a_log_may_leave_its_layout_to_the_machine(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    """That is settled before there is a run folder."""
+    memory, heard = Memory(), list[Event]()
+    auto = replace(recipe, train=replace(recipe.train, epochs=1, precision="auto"))
+    run = execute(auto, out=tmp_path, listeners=[memory, heard.append])
+    assert isinstance(heard[0], Settled)
+    assert memory.points == told(run)
 
 
 def test_the_places_of_logs_are_kept_only_if_there_are_logs(

@@ -71,3 +71,9 @@ def test_what_is_lacking_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         settle.refuse_what_this_machine_lacks(TrainConfig(precision="bfloat16"), CPU)
     with pytest.raises(ConfigError, match=r"train\.compile"):
         settle.refuse_what_this_machine_lacks(TrainConfig(compile=True), CPU)
+
+
+def test_several_processes_do_not_compile() -> None:
+    settle.refuse_what_this_machine_lacks(TrainConfig(), CPU, processes=2)
+    with pytest.raises(ConfigError, match=r"train\.compile: with several processes"):
+        settle.refuse_what_this_machine_lacks(TrainConfig(compile=True), CPU, processes=2)

@@ -62,6 +62,13 @@ def test_others_time_is_all_but_ones_own(
     assert busy_elsewhere(0.5) == 2.0
 
 
+def test_each_of_several_processes_wants_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contention, "busy_elsewhere", lambda: 1.0)
+    monkeypatch.setattr(contention, "_cores", lambda: set(range(torch.get_num_threads() + 1)))
+    assert contention.note_now() == ""
+    assert contention.note_now(2).startswith("other programs keep 1.0 of")
+
+
 def test_where_the_system_does_not_tell_there_is_no_note(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contention, "_cores", set)
     assert busy_elsewhere() is None

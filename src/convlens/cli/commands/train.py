@@ -1,22 +1,30 @@
 """`convlens train`: a recipe into a run folder."""
 
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
 
 from convlens.cli import options
 from convlens.cli.console import fail, percent, print_json, print_table, say
 from convlens.cli.exit_codes import INTERRUPTED
+from convlens.cli.launch import (
+    launch,
+    launched,
+    refuse_unlaunchable,
+    started_by_torchrun,
+    take_part,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from convlens.experiment.loggers.logger import Logger
+    from convlens.experiment.recipe import Recipe
     from convlens.runs.store import Run
-    from convlens.train.events import Listener
-
-    Training = Callable[[Sequence[Listener]], Run]
+    from convlens.train.parallel.world import World
 
 DEFAULT_RECIPE = "lenet-modern"
 _RECIPE = typer.Argument(
@@ -55,6 +63,9 @@ def train(
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped or killed.")
     ] = None,
+    processes: Annotated[
+        int, typer.Option(help="Processes that share each batch, on this machine.")
+    ] = 1,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as in train.momentum=0.9."),
@@ -74,13 +85,10 @@ def train(
       convlens train --data photos
       convlens train --log csv --log tensorboard
       convlens train --resume lenet-modern-1
+      convlens train --processes 2
 
     Ctrl-C once finishes the step, saves and says how to go on; twice stops at once.
     """
-    from convlens.cli.progress import progress
-    from convlens.experiment.loggers.catalog import make_loggers
-    from convlens.train.machine.contention import note_now
-
     named = {
         "epochs": epochs,
         "lr": lr,
@@ -91,56 +99,151 @@ def train(
     }
     flags = [f"train.{key}={value}" for key, value in named.items() if value is not None]
     settings = [*(assignments or []), *flags]
-    loggers = make_loggers(log or ())
-    if resume is None:
-        start = _begin(recipe, settings, data, out, as_json=as_json, quiet=quiet)
-    else:
-        start, remembered = _go_on(resume, recipe, settings, data, out)
-        loggers = loggers or remembered()
-    if not (quiet or as_json) and (note := note_now()):
-        say(f"note: {note}")
+    order = Order(recipe, settings, data, out, resume, log or [], as_json, quiet)
     try:
-        with progress(as_json=as_json, quiet=quiet) as listeners:
-            run = start([*listeners, *loggers])
+        order.give(processes)
     except KeyboardInterrupt as stop:
         fail("interrupted", str(stop))
         raise typer.Exit(INTERRUPTED) from None
-    _show(run, loggers, as_json=as_json)
 
 
-def _begin(
-    recipe: str | None,
-    settings: list[str],
-    data: str | None,
-    out: Path,
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> "Training":
-    from convlens.cli.downloads import download
-    from convlens.cli.reading import reading
-    from convlens.data.catalog import DATA_SETS
-    from convlens.experiment.execute import execute
-    from convlens.experiment.recipe import load_recipe
+@final
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be trained, and how it is shown."""
 
-    elsewhere = any(setting.startswith("data.folder=") for setting in settings)
-    if data is not None and data in DATA_SETS and not elsewhere:
-        download(data, as_json=as_json, quiet=quiet)
-    with reading(as_json=as_json, quiet=quiet):
-        chosen = load_recipe(recipe or DEFAULT_RECIPE, settings, data=data)
-    if chosen.data.folder is None:
-        download(chosen.data.name, as_json=as_json, quiet=quiet)
-    for note in () if quiet or as_json else chosen.notes:
-        say(f"note: {note}")
-    return lambda listeners: execute(chosen, out=out, listeners=listeners)
+    recipe: str | None
+    settings: list[str]  # as in train.lr=0.1
+    data: str | None
+    out: Path
+    resume: str | None
+    log: list[str]  # as in tensorboard=logs; empty: those that the run had
+    as_json: bool
+    quiet: bool
+
+    def give(self, processes: int) -> None:
+        """Train here, as one of several processes, or start as many."""
+        if started_by_torchrun():
+            take_part(self.train)
+        elif processes == 1:
+            from convlens.train.parallel.world import ALONE
+
+            self.train(ALONE)
+        else:
+            refuse_unlaunchable(processes)
+            self.check(processes)  # so that a mistake ends here, and a download is seen
+            quiet = self.quiet or self.as_json
+            raise typer.Exit(launch(processes, self.words(processes), quiet=quiet))
+
+    def train(self, world: "World") -> None:
+        """Train it and show the result; each of several processes calls this alike."""
+        from convlens.cli.progress import progress
+        from convlens.experiment.execute import execute
+        from convlens.experiment.resume import resume_run
+        from convlens.runs.store import Run
+
+        begun = world.first(lambda: self._start(world))
+        silent = world.rank > 0
+        loggers = world.everywhere(lambda: [] if silent else self._loggers(begun))
+        if not launched():  # then the launcher has told them
+            world.first(lambda: self._tell_notes(begun, world.size))
+        shown = nullcontext([]) if silent else progress(as_json=self.as_json, quiet=self.quiet)
+        with shown as listeners:
+            heard = [*listeners, *loggers]
+            if not isinstance(begun, Run):
+                world.everywhere(lambda: None if world.local_rank else self._fetch(begun))
+                run = execute(begun, out=self.out, listeners=heard, world=world)
+            elif world.restarts and world.first(begun.summary)["status"] == "finished":
+                run = begun  # a process died when all was done
+            else:
+                again = f"a process died, so all were started again (restart {world.restarts})"
+                notes = [again] if world.restarts else []
+                run = resume_run(begun, listeners=heard, world=world, notes=notes)
+        if not silent:
+            _show(run, loggers, as_json=self.as_json)
+
+    def check(self, processes: int) -> None:
+        """Do what comes before a training, so that its mistakes are told at once."""
+        from convlens.train.parallel.world import ALONE
+
+        begun = self._start(ALONE)
+        self._loggers(begun)
+        self._tell_notes(begun, processes)
+
+    def words(self, processes: int) -> list[str]:
+        """The order as a command line."""
+        named = {"--data": self.data, "--resume": self.resume}
+        return [
+            "train",
+            *(["--json"] if self.as_json else []),
+            *(["--quiet"] if self.quiet else []),
+            *(word for name, value in named.items() if value is not None for word in (name, value)),
+            *("--out", str(self.out), "--processes", str(processes)),
+            *(word for setting in self.settings for word in ("--set", setting)),
+            *(word for log in self.log for word in ("--log", log)),
+            *(["--", self.recipe] if self.recipe is not None else []),
+        ]
+
+    def _start(self, world: "World") -> "Recipe | Run":
+        """The recipe to begin with, or the run to go on with."""
+        from convlens.experiment.loggers.catalog import make_loggers
+        from convlens.runs.store import run_of_launch
+
+        make_loggers(self.log)  # so that a mistake is told before a download
+        if self.resume is not None:
+            return _to_go_on(self.resume, self.recipe, self.settings, self.data, self.out)
+        run = run_of_launch(world.launch, self.out) if world.restarts else None
+        return self._recipe() if run is None else run
+
+    def _loggers(self, begun: "Recipe | Run") -> "list[Logger]":
+        """Those that are asked for, else those that the run had."""
+        from convlens.experiment.loggers.catalog import make_loggers, remembered_loggers
+        from convlens.runs.store import Run
+
+        asked = make_loggers(self.log)
+        return remembered_loggers(begun) if isinstance(begun, Run) and not asked else asked
+
+    def _tell_notes(self, begun: "Recipe | Run", processes: int) -> None:
+        """Say what a person should know before the training starts, unless they want quiet."""
+        from convlens.runs.store import Run
+        from convlens.train.machine.contention import note_now
+
+        if self.quiet or self.as_json:
+            return
+        notes = [] if isinstance(begun, Run) else [*begun.notes]
+        for note in (*notes, note_now(processes)):
+            if note:
+                say(f"note: {note}")
+
+    def _recipe(self) -> "Recipe":
+        from convlens.cli.reading import reading
+        from convlens.data.catalog import DATA_SETS
+        from convlens.experiment.recipe import load_recipe
+
+        data = self.data
+        elsewhere = any(setting.startswith("data.folder=") for setting in self.settings)
+        if data is not None and data in DATA_SETS and not elsewhere:
+            self._download(data)
+        with reading(as_json=self.as_json, quiet=self.quiet or launched()):
+            recipe = load_recipe(self.recipe or DEFAULT_RECIPE, self.settings, data=data)
+        self._fetch(recipe)
+        return recipe
+
+    def _fetch(self, recipe: "Recipe") -> None:
+        if recipe.data.folder is None:
+            self._download(recipe.data.name)
+
+    def _download(self, name: str) -> None:
+        from convlens.cli.downloads import download
+
+        download(name, as_json=self.as_json, quiet=self.quiet)
 
 
-def _go_on(
-    name: str, recipe: str | None, settings: list[str], data: str | None, out: Path
-) -> "tuple[Training, Callable[[], list[Logger]]]":
+def _to_go_on(
+    name: str, recipe: str | None, settings: "Sequence[str]", data: str | None, out: Path
+) -> "Run":
     from convlens.core.errors import ConfigError
-    from convlens.experiment.loggers.catalog import remembered_loggers
-    from convlens.experiment.resume import refuse_other_settings, resume_run
+    from convlens.experiment.resume import refuse_other_settings
     from convlens.runs.store import open_run
 
     run = open_run(name, out)
@@ -155,7 +258,7 @@ def _go_on(
             fix=f"leave --data out: convlens train --resume {name}",
         )
     refuse_other_settings(run, settings)
-    return lambda listeners: resume_run(run, listeners=listeners), lambda: remembered_loggers(run)
+    return run
 
 
 def _show(run: "Run", loggers: "Sequence[Logger]", *, as_json: bool) -> None:

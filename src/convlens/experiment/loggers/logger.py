@@ -23,7 +23,7 @@ from convlens.experiment.archive import writing
 from convlens.experiment.loggers.points import Curves, Point
 from convlens.experiment.recipe import Recipe
 from convlens.runs.store import Run
-from convlens.train.events import Event, FitStarted, Listener, Resumed
+from convlens.train.events import Event, FitStarted, Listener, Resumed, Settled
 
 REMEMBERED = "logs.json"  # in a run folder: the places of its logs, by the name of the logger
 
@@ -51,7 +51,7 @@ class Logger(ABC):
             RunError: the training starts, and the log cannot be opened.
             ConvLensError: the training has no run folder.
         """
-        if isinstance(event, Resumed):
+        if isinstance(event, Resumed | Settled):  # which come before the run is there, or open
             return
         if self._run is None or self._recipe is None:
             raise ConvLensError(

@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from convlens.core.errors import ConfigError
 from convlens.data.batches import Batches
 from convlens.experiment.machine.compiled import refuse_without_compiler
 from convlens.experiment.machine.probe import Tried, fastest, try_ways, ways
@@ -17,13 +18,22 @@ from convlens.train.machine.precision import refuse_imitation
 from convlens.train.optim import TrainConfig
 
 
-def refuse_what_this_machine_lacks(config: TrainConfig, device: torch.device) -> None:
-    """Refuse settings that this machine cannot keep, or not at a bearable speed.
+def refuse_what_this_machine_lacks(
+    config: TrainConfig, device: torch.device, processes: int = 1
+) -> None:
+    """Refuse settings that so many processes here cannot keep, or not at a bearable speed.
 
     Raises:
-        ConfigError: bfloat16 without hardware for it; compilation without a compiler.
+        ConfigError: bfloat16 without hardware for it; compilation without a compiler, or by several
+            processes.
     """
     refuse_imitation(config.precision, device)
+    if config.compile and processes > 1:
+        raise ConfigError(
+            "train.compile: with several processes steps are not compiled, "
+            "since they exchange numbers within a step",
+            fix="train in one process, or leave train.compile out",
+        )
     if config.compile:
         refuse_without_compiler(device)
 

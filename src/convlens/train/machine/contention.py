@@ -121,9 +121,10 @@ them, or see convlens doctor'
     )
 
 
-def note_now() -> str:
-    """`busy_note` of this machine as it is now."""
-    return busy_note(busy_elsewhere(), threads=torch.get_num_threads(), cores=len(_cores()))
+def note_now(processes: int = 1) -> str:
+    """`busy_note` of this machine as it is now, before a training by so many processes on it."""
+    threads = processes * torch.get_num_threads()
+    return busy_note(busy_elsewhere(), threads=threads, cores=len(_cores()))
 
 
 def _cores() -> set[int]:
