@@ -25,7 +25,6 @@ def runs(
     data: chosen.ByData = None,
     sort: chosen.Sort = "name",
     last: chosen.Last = None,
-    *,
     out: options.Out = options.RUNS,
     as_json: options.Json = False,
 ) -> None:
