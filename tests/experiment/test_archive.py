@@ -124,7 +124,7 @@ def test_one_that_is_stopped_in_an_evaluation_saves_where_that_began(
     some.listen(STARTED)
     some.keep(3, at(3))
     some.listen(EVALUATED)
-    assert some.checkpoint(EVALUATED)
+    assert some.checkpoint(1, EVALUATED)
     with pytest.raises(KeyboardInterrupt):
         some.interruption.hear()
     assert position(tmp_path) is None
@@ -137,7 +137,7 @@ def test_one_that_is_stopped_in_an_evaluation_saves_where_that_began(
 def test_only_a_better_epoch_is_the_best(tmp_path: Path, small_splits: Splits) -> None:
     some = archive(tmp_path, small_splits)
     told = [
-        some.checkpoint(replace(EVALUATED, epoch=epoch, accuracy=accuracy))
+        some.checkpoint(epoch, replace(EVALUATED, epoch=epoch, accuracy=accuracy))
         for epoch, accuracy in enumerate([0.5, 0.5, 0.75, 0.6], start=1)
     ]
     assert told == [True, False, True, False]
@@ -147,7 +147,7 @@ def test_only_a_better_epoch_is_the_best(tmp_path: Path, small_splits: Splits) -
 def test_what_was_kept_comes_back(tmp_path: Path, small_splits: Splits) -> None:
     some = archive(tmp_path, small_splits)
     some.listen(STARTED)
-    some.checkpoint(EVALUATED)
+    some.checkpoint(1, EVALUATED)
     some.keep(0, at(0, epoch=2))
     some.listen(EpochStarted(epoch=2))
     other = archive(tmp_path, small_splits)
