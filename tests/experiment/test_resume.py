@@ -427,7 +427,7 @@ def test_settings_that_are_the_runs_own_are_allowed(small_folder: Path, tmp_path
     run.write_recipe(json.loads(json.dumps(recipe(small_folder).to_table())))
     refuse_other_settings(run, [])
     refuse_other_settings(run, ["train.epochs=3", "model.name=lenet-modern", "train.device=cpu"])
-    for setting in ("train.epochs=4", "model.activation=sigmoid", "data.folder=elsewhere"):
+    for setting in ("train.epochs=4", "model.activation=sigmoid", "data.folder=/elsewhere"):
         key, _, value = setting.partition("=")
         with pytest.raises(ConfigError, match=f"^{key}: the run's is .*, not .*{value}; it"):
             refuse_other_settings(run, [setting])
