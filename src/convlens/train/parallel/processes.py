@@ -6,7 +6,9 @@ on a CPU go by gloo, those on a CUDA GPU by NCCL.
 Source: https://docs.pytorch.org/docs/stable/elastic/run.html, of the environment.
 """
 
+import gc
 import os
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar, final
@@ -21,6 +23,10 @@ from convlens.core.errors import ConvLensError
 from convlens.train.parallel.world import ALONE, World
 
 T = TypeVar("T")
+# Seconds. A moment after an exchange gloo's thread lets go of its tensors, and wants Python's lock
+# for that. If the group is freed just then, by us who have the lock, both wait for ever: seen with
+# torch 2.13. While we sleep the lock is free.
+_UNTIL_FREE = 0.2
 
 
 @final
@@ -114,6 +120,8 @@ def joined(environment: Mapping[str, str] = os.environ) -> Generator[World]:
     try:
         yield Processes(environment)
     finally:
+        gc.collect()  # replicas hold the group, too
+        time.sleep(_UNTIL_FREE)
         dist.destroy_process_group()
 
 
